@@ -1,0 +1,98 @@
+# Everything a developer runs. Each target makes .venv and installs into it what is still missing.
+#   PYTHON=python3.12 make test     another interpreter (3.11 or newer)
+#   KERAS_BACKEND=torch make demo   another engine
+
+PYTHON ?= python3
+ENGINE := $(or $(KERAS_BACKEND),jax)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+STAMPS := $(VENV)/.installed
+# These say what is installed: a change of either installs again.
+NEEDS := pyproject.toml constraints.txt
+EXTRAS := jax tensorflow-cpu demo dev oracle
+
+ENGINES := jax torch tensorflow numpy
+SUITES := $(ENGINES) integration
+TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev)
+BENCHMARKS := import call fit
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test $(SUITES:%=test-%) check lint types format bench clean
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## demo          train on real digits, plot, save, reload (KERAS_BACKEND picks the engine)
+demo: $(STAMPS)/core $(STAMPS)/$(ENGINE) $(STAMPS)/demo
+	KERAS_BACKEND=$(ENGINE) $(PY) examples/demo_mnist.py
+
+## test          everything: lint, types, the tests on each engine, whole programs
+test: $(TEST_NEEDS) check
+	$(PY) tools/run_tests.py $(SUITES)
+
+## test-jax      the tests on one engine; also test-torch, test-tensorflow, test-numpy
+## test-integration   whole programs, the built wheel, interchange with Keras
+$(SUITES:%=test-%): test-%: $(TEST_NEEDS)
+	$(PY) tools/run_tests.py $*
+
+## check         lint and types
+check: lint types
+
+## lint          style, format, and who may import whom
+lint: $(STAMPS)/dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+
+## types         the type checker
+types: $(STAMPS)/dev
+	$(PY) -m mypy
+
+## format        format, and mend what ruff can mend
+format: $(STAMPS)/dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+## bench         measure against the engine's own loop and against Keras (KERAS_BACKEND)
+bench: $(STAMPS)/$(ENGINE) $(STAMPS)/dev $(STAMPS)/oracle
+	@set -e; for what in $(BENCHMARKS); do \
+		$(PY) -m benchmarks $$what --engine $(ENGINE); \
+	done
+
+## clean         remove all that these targets made, .venv too
+clean:
+	rm -rf $(VENV) build dist demo_output *.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installing ----------------------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "keraslite needs Python 3.11 or newer; \`$(PYTHON)\` is $$($(PYTHON) --version 2>&1 | head -n 1)." \
+			"Name another one: PYTHON=python3.12 make ..." >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/core: $(STAMPS)/venv $(NEEDS)
+	$(PIP) --editable .
+	@touch $@
+
+# torch by itself and before all that could ask for it, so that pip takes exactly this build.
+$(STAMPS)/torch: $(STAMPS)/core
+	$(PIP) torch
+	@touch $@
+
+$(STAMPS)/tensorflow: $(STAMPS)/tensorflow-cpu
+	@touch $@
+
+$(EXTRAS:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/core
+	$(PIP) --editable ".[$*]"
+	@touch $@
+
+# numpy comes with the core; an engine of another package is for the user to install.
+$(STAMPS)/%: $(STAMPS)/core
+	@touch $@

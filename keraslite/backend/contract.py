@@ -1,0 +1,259 @@
+"""What a compute engine provides.
+
+An engine is one subclass of `Engine`: a few properties, a handful of verbs and a
+namespace of kernels. Everything above this package is written against that class
+and against `keraslite.ops`; nothing there asks for an engine's name.
+
+Engines are found by name through `keraslite.backend.load_engine`; a package outside
+this one registers its engine under the entry-point group `keraslite.backends`.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+Tensor = Any
+"""A tensor of the chosen engine."""
+
+
+class TensorSpec(NamedTuple):
+    """Shape and dtype of a tensor that does not exist yet."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do. Shared code asks these questions, never for a name.
+
+    Attributes:
+        trainable: it differentiates, so `fit` works.
+        compiled: it turns a Python step into one compiled call.
+        scalar_operands: its binary kernels take a Python number as one operand and
+            keep the tensor's dtype.
+        functional: its tensors are values; a compiled step gets and returns the state.
+        string: it has string tensors.
+        sparse, ragged: it has such tensors.
+        complex: it has complex dtypes.
+        float64: float64 and int64 results are kept at full width.
+        channels_first: its convolutions accept `data_format="channels_first"` natively.
+    """
+
+    trainable: bool = False
+    compiled: bool = False
+    scalar_operands: bool = False
+    functional: bool = False
+    string: bool = False
+    sparse: bool = False
+    ragged: bool = False
+    complex: bool = False
+    float64: bool = True
+    channels_first: bool = True
+
+
+class LayerBase:
+    """The engine's part of every `Layer`: how its own tools see the layer's state.
+
+    A torch engine makes this a `torch.nn.Module`, a TensorFlow engine a trackable.
+    """
+
+    def _engine_setup(self) -> None:
+        """Prepare `self`; called once, before any `__init__`."""
+
+    def _engine_track(self, name: str, value: Any) -> None:
+        """A `Variable` or another `Layer` now belongs to this layer under `name`."""
+
+    def _engine_untrack(self, name: str) -> None:
+        """What was tracked under `name` no longer belongs to this layer."""
+
+
+class Engine(abc.ABC):
+    """Base class of all engines. Abstract methods are the contract; the rest has defaults."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    #: Exact types that go straight to a kernel, tracers included.
+    tensor_types: ClassVar[frozenset[type]]
+    #: Kernels by op name; see "Kernels" in ARCHITECTURE.md for their conventions.
+    kernels: ClassVar[ModuleType | SimpleNamespace]
+    #: Extra base class of every `Layer` (a torch `Module`, a TensorFlow trackable).
+    LayerBase: ClassVar[type[LayerBase]] = LayerBase
+    #: Extra base class of every `Variable`.
+    VariableBase: ClassVar[type] = object
+
+    # Tensors -----------------------------------------------------------------
+
+    @abc.abstractmethod
+    def is_tensor(self, x: object) -> bool:
+        """Whether `x` is a tensor of this engine (sparse and traced ones too)."""
+
+    @abc.abstractmethod
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
+        """Make a dense tensor from a tensor, NumPy array, number or nested list.
+
+        With `dtype=None` arrays and tensors keep their dtype; Python numbers and
+        lists of them become bool, int32 or `floatx`. Memory is never shared with a
+        NumPy argument.
+        """
+
+    @abc.abstractmethod
+    def to_numpy(self, x: Tensor) -> np.ndarray:
+        """Copy a tensor to host memory; bfloat16 and float8 come as `ml_dtypes`."""
+
+    @abc.abstractmethod
+    def dtype(self, x: Tensor) -> str:
+        """The standard name of the dtype of `x`, such as `"float32"`."""
+
+    @abc.abstractmethod
+    def native_dtype(self, dtype: str) -> Any:
+        """The engine's own dtype object for a standard name, interned (`is` works)."""
+
+    @abc.abstractmethod
+    def cast(self, x: Tensor, dtype: str) -> Tensor: ...
+
+    def shape(self, x: Tensor) -> tuple[int | None, ...]:
+        """The static shape; `None` where it is unknown while tracing."""
+        return tuple(x.shape)
+
+    def dynamic_shape(self, x: Tensor) -> tuple[Any, ...]:
+        """The shape with scalar tensors in the place of unknown sizes."""
+        return self.shape(x)
+
+    def stop_gradient(self, x: Tensor) -> Tensor:
+        return x
+
+    def device_scope(self, device: str) -> contextlib.AbstractContextManager[Any]:
+        """Create tensors and run kernels on `device` (`"cpu:0"`, `"gpu:0"`) inside."""
+        return contextlib.nullcontext()
+
+    def devices(self, kind: str | None = None) -> list[str]:
+        """Names of the devices here, `"cpu:0"` style, best kind first."""
+        return ["cpu:0"]
+
+    def is_tracing(self) -> bool:
+        """Whether the engine is recording a compiled step or a spec just now."""
+        return False
+
+    def concrete(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside, tensors are created for real even while a trace is recorded."""
+        return contextlib.nullcontext()
+
+    def no_grad(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside, computations are not recorded for a gradient."""
+        return contextlib.nullcontext()
+
+    def seed(self, seed: int) -> None:  # noqa: B027 - most engines keep no global generator
+        """Seed the engine's own global generator, where it has one."""
+
+    def clear(self) -> None:  # noqa: B027
+        """Drop graphs and caches that the engine holds globally."""
+
+    # Variables -----------------------------------------------------------------
+
+    @abc.abstractmethod
+    def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
+        """Storage for a variable, filled with `value` (never sharing its memory)."""
+
+    def read(self, storage: Any) -> Tensor:
+        """The tensor in `storage`."""
+        return storage
+
+    @abc.abstractmethod
+    def write(self, storage: Any, value: Tensor) -> Any:
+        """Put `value` (same shape and dtype) in; return the storage to keep from now on."""
+
+    def set_trainable(self, storage: Any, trainable: bool) -> None:  # noqa: B027
+        """Tell the storage whether gradients are wanted."""
+
+    # Tracing -------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def infer(self, fn: Callable[..., Any], specs: Sequence[TensorSpec]) -> Any:
+        """Output specs of `fn(*tensors)` without computing.
+
+        All sizes in `specs` are known. The result is `fn`'s tree with a `TensorSpec`
+        in the place of each tensor; other leaves stay.
+        """
+
+    # Gradients -----------------------------------------------------------------
+
+    def value_and_grad(
+        self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
+    ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
+        """Run `fn() -> (scalar, aux)`; gradients of the scalar for the `Variable`s.
+
+        Assignments that `fn` makes to any variable take effect. A variable that the
+        scalar does not depend on gets `None`, or zeros where the engine cannot tell.
+        """
+        raise self.unsupported("gradients")
+
+    def value_and_grad_of(
+        self, fn: Callable[..., tuple[Tensor, Any]], tensors: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+        """The same for tensors: `fn(*tensors) -> (scalar, aux)`."""
+        raise self.unsupported("gradients")
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn(*args) -> (output, grad_fn)`; `grad_fn(*args, upstream=g)` gives gradients."""
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            return fn(*args, **kwargs)[0]
+
+        return forward
+
+    def rematerialize(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn`, recomputed in the backward pass in place of keeping its activations."""
+        return fn
+
+    # Steps -----------------------------------------------------------------------
+
+    def compile_step(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[Any], Any]:
+        """Compile the stateful `step(batch) -> outputs`.
+
+        `variables` are all variables that the step reads or writes. `batch` is a tree
+        of engine tensors or NumPy arrays. `jit` is True, False (run op by op) or
+        "auto" (the engine's best habit).
+        """
+        return step
+
+    def compile_steps(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[list[Any]], Any]:
+        """As `compile_step` for a list of equally shaped batches in one engine call.
+
+        Returns the outputs of the last step.
+        """
+        run = self.compile_step(step, variables, jit)
+
+        def loop(batches: list[Any]) -> Any:
+            outputs = None
+            for batch in batches:
+                outputs = run(batch)
+            return outputs
+
+        return loop
+
+    # Odds and ends ---------------------------------------------------------------
+
+    def set_mask(self, x: Tensor, mask: Tensor | None) -> None:
+        """Attach a mask to a tensor; only while `x` lives."""
+        x._keras_mask = mask
+
+    def get_mask(self, x: Tensor) -> Tensor | None:
+        return getattr(x, "_keras_mask", None)
+
+    def unsupported(self, what: str) -> NotImplementedError:
+        return NotImplementedError(
+            f"The engine {self.name!r} does not support {what}. Choose another one: set "
+            "KERAS_BACKEND to 'jax', 'torch' or 'tensorflow' before importing keraslite."
+        )

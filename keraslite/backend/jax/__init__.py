@@ -1,0 +1,5 @@
+"""The JAX engine."""
+
+from keraslite.backend.jax.engine import JaxEngine
+
+__all__ = ["JaxEngine"]

@@ -1,0 +1,243 @@
+"""`JaxEngine`: tensors are `jax.Array`s, state is threaded through pure functions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keraslite.backend._host import nested_array, nested_dtype
+from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
+from keraslite.backend.jax.dtypes import name_of, native
+from keraslite.backend.jax.kernels import control, kernels
+from keraslite.backend.jax.kernels.compiling import compiled
+from keraslite.backend.jax.state import Outcome, current, isolated, masks, pack, strong
+from keraslite.backend.jax.steps import CompiledStep
+from keraslite.core import tree
+from keraslite.core.dtypes import standardize_dtype
+
+_cast = compiled(jax.lax.convert_element_type, 1)
+# Called without arguments, it is traced only where everything is recorded. Not inlined:
+# that would give the constant itself.
+_probe = jax.jit(lambda: jnp.zeros((), "bool"))
+
+
+def _subclasses(cls: type) -> set[type]:
+    return {cls}.union(*(_subclasses(sub) for sub in cls.__subclasses__()))
+
+
+class VariableBase:
+    """Lets `jax.numpy.asarray` and `jax.numpy` functions take a `Variable`."""
+
+    value: Any
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+
+class JaxEngine(Engine):
+    """Computes with JAX (https://docs.jax.dev)."""
+
+    name = "jax"
+    # Exact types: the arrays and every kind of tracer.
+    tensor_types = frozenset(
+        _subclasses(jax.core.Tracer)
+        | {c for c in jax.Array.__subclasses__() if "Impl" in c.__name__}
+    )
+    kernels: ClassVar[SimpleNamespace] = kernels
+    VariableBase = VariableBase
+
+    set_mask = staticmethod(masks.set)  # type: ignore[assignment]
+    get_mask = staticmethod(masks.get)  # type: ignore[assignment]
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        return Capabilities(
+            trainable=True,
+            compiled=True,
+            scalar_operands=True,
+            functional=True,
+            complex=True,
+            float64=jax.config.jax_enable_x64,
+        )
+
+    # Tensors -----------------------------------------------------------------------
+
+    def is_tensor(self, x: object) -> bool:
+        return type(x) in self.tensor_types or isinstance(x, jax.Array)
+
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
+        if self.is_tensor(x):
+            return x if dtype is None else self.cast(x, dtype)
+        if hasattr(x, "__jax_array__"):
+            return self.convert(x.__jax_array__(), dtype)
+        if not isinstance(x, (np.ndarray, np.generic)):
+            if any(self._is_device_value(leaf) for leaf in tree.flatten(x)):
+                return self._stack(x, dtype or nested_dtype(x))
+            x = np.asarray(x) if hasattr(x, "__array__") else nested_array(x, dtype)
+        return jnp.array(x, native(dtype or standardize_dtype(x.dtype)))
+
+    def _is_device_value(self, x: object) -> bool:
+        return self.is_tensor(x) or hasattr(x, "__jax_array__")
+
+    def _stack(self, x: Any, dtype: str) -> Tensor:
+        """A nested list with tensors in it."""
+        if isinstance(x, (list, tuple)):
+            return jnp.stack([self._stack(item, dtype) for item in x])
+        return self.convert(x, dtype)
+
+    def to_numpy(self, x: Tensor) -> np.ndarray:
+        return np.array(x)
+
+    def dtype(self, x: Tensor) -> str:
+        return name_of(x.dtype)
+
+    def native_dtype(self, dtype: str) -> np.dtype:
+        return native(dtype)
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        wanted = native(dtype)
+        return x if x.dtype is wanted else _cast(x, wanted)
+
+    def stop_gradient(self, x: Tensor) -> Tensor:
+        return jax.lax.stop_gradient(x)
+
+    def device_scope(self, device: str) -> contextlib.AbstractContextManager[Any]:
+        kind, _, index = device.lower().partition(":")
+        try:
+            return jax.default_device(jax.devices(kind)[int(index or 0)])
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"There is no device {device!r}. Expected one of: {', '.join(self.devices())}."
+            ) from error
+
+    def devices(self, kind: str | None = None) -> list[str]:
+        found = [*jax.devices(), *([] if jax.default_backend() == "cpu" else jax.devices("cpu"))]
+        names = [("gpu" if d.platform in ("cuda", "rocm") else d.platform, d.id) for d in found]
+        return [f"{name}:{i}" for name, i in names if kind in (None, name)]
+
+    def is_tracing(self) -> bool:
+        return isinstance(_probe(), jax.core.Tracer)
+
+    def concrete(self) -> contextlib.AbstractContextManager[Any]:
+        return jax.ensure_compile_time_eval()
+
+    def clear(self) -> None:
+        masks.clear()
+
+    # Variables -----------------------------------------------------------------------
+
+    def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
+        # A copy: a step gives its old buffers away, and no one else may hold them.
+        return jnp.array(value, native(dtype), copy=True)
+
+    def write(self, storage: Any, value: Tensor) -> Any:
+        return strong(value)
+
+    # Tracing -------------------------------------------------------------------------
+
+    def infer(self, fn: Callable[..., Any], specs: Sequence[TensorSpec]) -> Any:
+        arguments = [jax.ShapeDtypeStruct(spec.shape, native(spec.dtype)) for spec in specs]
+        with masks.temporary():
+            found = jax.eval_shape(lambda *tensors: pack(fn(*tensors)), *arguments)
+        return found.unpack(lambda x: TensorSpec(tuple(x.shape), name_of(x.dtype)))
+
+    # Gradients -----------------------------------------------------------------------
+
+    def value_and_grad(
+        self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
+    ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
+        wanted = [v for v in variables if jnp.issubdtype(current(v).dtype, jnp.inexact)]
+        result, grads = _differentiate(fn, wanted, [current(v) for v in wanted])
+        found = dict(zip(map(id, wanted), grads, strict=True))
+        return result, [found.get(id(v)) for v in variables]
+
+    def value_and_grad_of(
+        self, fn: Callable[..., tuple[Tensor, Any]], tensors: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+        return _differentiate(fn, [], list(tensors))
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            @jax.custom_gradient
+            def run(*args: Any) -> tuple[Any, Callable[[Any], Any]]:
+                output, grad_fn = fn(*args, **kwargs)
+                return output, lambda upstream: grad_fn(*args, upstream=upstream)
+
+            return run(*args)
+
+        return call
+
+    def rematerialize(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            outcome = Outcome()
+
+            @jax.checkpoint
+            def run(packed: Any) -> Any:
+                args, kwargs = packed.unpack()
+                with isolated() as scope:
+                    outputs = fn(*args, **kwargs)
+                return pack(outputs), outcome.of(scope)
+
+            outputs, done = run(pack((args, kwargs)))
+            outcome.apply(done)
+            return outputs.unpack()
+
+        return call
+
+    # Steps -----------------------------------------------------------------------------
+
+    def compile_step(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[Any], Any]:
+        if jit is False:
+            return lambda batch: step(pack(batch).unpack(self.convert))
+        return CompiledStep(step, variables)
+
+    def compile_steps(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[list[Any]], Any]:
+        if jit is False:
+            return super().compile_steps(step, variables, jit)
+
+        def loop(batches: list[Any]) -> Any:
+            packed = [pack(batch) for batch in batches]
+            stacked = jax.tree.map(lambda *arrays: jnp.stack(arrays), *packed)
+            _, outputs = control.scan(
+                lambda _, batch: (None, pack(step(batch.unpack()))), None, stacked
+            )
+            return outputs.unpack(lambda x: x[-1])
+
+        return CompiledStep(loop, variables)
+
+
+def _differentiate(
+    fn: Callable[..., tuple[Tensor, Any]], variables: Sequence[Any], values: list[Tensor]
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+    """Gradients for `values`, which `variables` hold or, with none, `fn` gets."""
+    outcome = Outcome()
+
+    def scalar(values: list[Tensor]) -> tuple[Tensor, Any]:
+        bound = values if variables else []
+        with isolated(variables, bound) as scope:
+            loss, aux = fn() if variables else fn(*values)
+        _check_scalar(loss)
+        return loss, (pack(aux), outcome.of(scope))
+
+    (loss, (aux, done)), grads = jax.value_and_grad(scalar, has_aux=True)(values)
+    outcome.apply(done)
+    return (loss, aux.unpack()), grads
+
+
+def _check_scalar(loss: Any) -> None:
+    shape, dtype = np.shape(loss), getattr(loss, "dtype", np.dtype(type(loss)))
+    if shape or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(
+            "A gradient is taken of a scalar of a float dtype. "
+            f"Received: shape {shape}, dtype {dtype}. Reduce it first, for example with `ops.sum`."
+        )

@@ -1,0 +1,290 @@
+"""Kernels on arrays: elementwise, reductions, shapes, linear algebra, indexing, creation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from keraslite.backend._arrays import ArrayKernels
+from keraslite.backend.jax.dtypes import native
+from keraslite.backend.jax.kernels.compiling import compiled, frozen
+
+Array = Any
+
+_shared = ArrayKernels(jnp).table()
+
+# Positions of the arguments that are constants of the computation.
+_REDUCTIONS = "sum prod max min mean var std any all argmax argmin moments logsumexp"
+_STATIC = dict.fromkeys(_REDUCTIONS.split(), (1, 2)) | {
+    "norm": (1, 2, 3),
+    "qr": (1,),
+    "round": (1,),
+    "cumsum": (1,),
+    "cumprod": (1,),
+    "reshape": (1,),
+    "transpose": (1,),
+    "broadcast_to": (1,),
+    "expand_dims": (1,),
+    "squeeze": (1,),
+    "concatenate": (1,),
+    "stack": (1,),
+    "pad": (1, 2),
+    "tile": (1,),
+    "flip": (1,),
+    "moveaxis": (1, 2),
+    "swapaxes": (1, 2),
+    "tril": (1,),
+    "triu": (1,),
+    "diagonal": (1, 2, 3),
+    "diag": (1,),
+    "split": (1, 2),
+    "take": (2,),
+    "take_along_axis": (2,),
+    "sort": (1,),
+    "argsort": (1,),
+    "searchsorted": (2,),
+    "tensordot": (2,),
+    "cholesky": (1,),
+    "svd": (1, 2),
+    "batch_normalization": (3,),
+    "layer_normalization": (3,),
+}
+
+# A size, a branch or the algorithm depends on values, or the result is found in Python.
+_EAGER = frozenset({"nonzero", "getitem", "repeat", "roll", "power", "lstsq", "eig"})
+
+
+def _over_lists(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Lists among the arguments of `kernel` made hashable."""
+
+    def call(*args: Any) -> Any:
+        return kernel(*(frozen(a) for a in args))
+
+    return call
+
+
+def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return jax.nn.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
+def repeat(x: Array, repeats: int | Array, axis: int | None = None) -> Array:
+    if isinstance(repeats, int):
+        return _repeat(x, repeats, axis)
+    return jnp.repeat(x, repeats, axis)
+
+
+_repeat = compiled(jnp.repeat, 1, 2)
+
+
+def roll(x: Array, shift: Any, axis: Any = None) -> Array:
+    if isinstance(shift, (int, tuple, list)):
+        return _roll(x, frozen(shift), frozen(axis))
+    return jnp.roll(x, shift, axis)
+
+
+_roll = compiled(jnp.roll, 1, 2)
+
+
+# Creation ------------------------------------------------------------------------
+
+
+def full(shape: tuple[int, ...], fill_value: Any, dtype: str) -> Array:
+    return _full(shape, fill_value, native(dtype))
+
+
+_full = compiled(jnp.full, 0, 2)
+
+
+def zeros(shape: tuple[int, ...], dtype: str) -> Array:
+    return _zeros(shape, native(dtype))
+
+
+_zeros = compiled(jnp.zeros, 0, 1)
+
+
+def ones(shape: tuple[int, ...], dtype: str) -> Array:
+    return _ones(shape, native(dtype))
+
+
+_ones = compiled(jnp.ones, 0, 1)
+
+
+def arange(start: Any, stop: Any, step: Any, dtype: str) -> Array:
+    return jnp.arange(start, stop, step, dtype=native(dtype))
+
+
+def linspace(
+    start: Any, stop: Any, num: int, endpoint: bool = True, dtype: str = "float32", axis: int = 0
+) -> Array:
+    return _linspace(start, stop, num, endpoint, native(dtype), axis)
+
+
+def _linspace_of(
+    start: Any, stop: Any, num: int, endpoint: bool, dtype: np.dtype, axis: int
+) -> Array:
+    return jnp.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, axis=axis)
+
+
+_linspace = compiled(_linspace_of, 2, 3, 4, 5)
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: str = "float32") -> Array:  # noqa: N803
+    return _eye(N, M, k, native(dtype))
+
+
+_eye = compiled(jnp.eye, 0, 1, 2, 3)
+
+
+# Linear algebra --------------------------------------------------------------------
+
+
+def lu_factor(x: Array) -> tuple[Array, Array]:
+    return jax.scipy.linalg.lu_factor(x)
+
+
+def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
+    if b.ndim == a.ndim - 1:
+        return jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower)[..., 0]
+    return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
+
+
+# Order -------------------------------------------------------------------------------
+
+
+def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
+    return tuple(lax.top_k(x, k))
+
+
+def bincount(
+    x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False
+) -> Array:
+    """Counts along the last axis. The length depends on values; traced, it is `minlength`."""
+    if sparse:
+        raise NotImplementedError("`bincount` has no sparse result here. Pass `sparse=False`.")
+    length = minlength
+    if not isinstance(x, jax.core.Tracer):
+        length = max(length, int(x.max()) + 1 if x.size else 0)
+    return _bincount(x, weights, length)
+
+
+def _bincount_to(x: Array, weights: Array | None, length: int) -> Array:
+    if weights is None:
+        weights = jnp.ones(x.shape, "int32")
+    counts = jnp.zeros((*x.shape[:-1], length), weights.dtype)
+    lead = jnp.indices(x.shape, sparse=True)[:-1]
+    return counts.at[(*lead, x)].add(weights, mode="drop")
+
+
+_bincount = compiled(_bincount_to, 2)
+
+
+# Index -------------------------------------------------------------------------------
+
+
+def _columns(indices: Array) -> tuple[Array, ...]:
+    return tuple(jnp.moveaxis(indices, -1, 0))
+
+
+def scatter(indices: Array, values: Array, shape: tuple[int, ...]) -> Array:
+    return jnp.zeros(shape, values.dtype).at[_columns(indices)].add(values)
+
+
+def scatter_update(inputs: Array, indices: Array, updates: Array) -> Array:
+    return inputs.at[_columns(indices)].set(updates)
+
+
+def slice(inputs: Array, start_indices: Any, shape: Sequence[int]) -> Array:
+    sizes = tuple(
+        size - int(start) if length == -1 else length
+        for size, start, length in zip(inputs.shape, start_indices, shape, strict=True)
+    )
+    return lax.dynamic_slice(inputs, tuple(start_indices), sizes)
+
+
+def slice_update(inputs: Array, start_indices: Any, updates: Array) -> Array:
+    return lax.dynamic_update_slice(inputs, updates, tuple(start_indices))
+
+
+def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: str = "float32") -> Array:
+    return _one_hot(x, num_classes, axis, native(dtype))
+
+
+def _one_hot_of(x: Array, num_classes: int, axis: int, dtype: np.dtype) -> Array:
+    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
+
+
+_one_hot = compiled(_one_hot_of, 1, 2, 3)
+
+
+def _segments(num_segments: int | None, segment_ids: Array) -> int:
+    if num_segments is not None:
+        return num_segments
+    return int(segment_ids.max()) + 1 if segment_ids.size else 0
+
+
+def segment_sum(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    return _segment_sum(data, segment_ids, _segments(num_segments, segment_ids), sorted)
+
+
+def segment_max(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    return _segment_max(data, segment_ids, _segments(num_segments, segment_ids), sorted)
+
+
+_segment_sum = compiled(jax.ops.segment_sum, 2, 3)
+_segment_max = compiled(jax.ops.segment_max, 2, 3)
+
+_own: dict[str, Callable[..., Any]] = {
+    "rsqrt": lax.rsqrt,
+    "erf": lax.erf,
+    "erfinv": lax.erf_inv,
+    "lgamma": lax.lgamma,
+    "digamma": lax.digamma,
+    "sigmoid": jax.nn.sigmoid,
+    "floor_divide": jnp.floor_divide,
+    "mod": jnp.mod,
+    "logsumexp": logsumexp,
+}
+_compiled = {
+    name: compiled(fn, *_STATIC.get(name, ()))
+    for name, fn in (_shared | _own).items()
+    if name not in _EAGER
+}
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    **_compiled,
+    **{name: _shared[name] for name in ("nonzero", "getitem", "eig", "lstsq")},
+    # A number as the exponent is a constant: x ** 2 is a product, with a better gradient.
+    "power": jnp.power,
+    "split": _over_lists(_compiled["split"]),
+    "pad": _over_lists(_compiled["pad"]),
+    "tensordot": _over_lists(_compiled["tensordot"]),
+    "repeat": repeat,
+    "roll": roll,
+    "full": full,
+    "zeros": zeros,
+    "ones": ones,
+    "arange": arange,
+    "linspace": linspace,
+    "eye": eye,
+    "einsum": compiled(jnp.einsum, 0),
+    "lu_factor": compiled(lu_factor),
+    "solve_triangular": compiled(solve_triangular, 2),
+    "top_k": compiled(top_k, 1, 2),
+    "bincount": bincount,
+    "scatter": compiled(scatter, 2),
+    "scatter_update": compiled(scatter_update),
+    "slice": slice,
+    "slice_update": slice_update,
+    "one_hot": one_hot,
+    "segment_sum": segment_sum,
+    "segment_max": segment_max,
+}

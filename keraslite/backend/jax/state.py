@@ -1,0 +1,154 @@
+"""Stateful functions made pure: what they assign to variables becomes an output."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from keraslite.backend._host import MaskTable
+from keraslite.core import tree
+from keraslite.core.scopes import StatelessScope
+
+Array = Any
+Variable = Any
+
+#: Masks of arrays; tracers take no attributes.
+masks = MaskTable()
+
+
+class Packed:
+    """Any tree as a JAX pytree: arrays are its leaves, everything else is static."""
+
+    __slots__ = ("arrays", "static")
+
+    def __init__(self, arrays: Sequence[Array], static: tuple) -> None:
+        self.arrays = arrays
+        self.static = static
+
+    def unpack(self, replace: Callable[[Array], Any] | None = None) -> Any:
+        """The tree, with `replace(array)` in the place of each array."""
+        spec, others, places = self.static
+        leaves = list(others)
+        for place, array in zip(places, self.arrays, strict=True):
+            leaves[place] = array if replace is None else replace(array)
+        return tree.unflatten(spec, leaves)
+
+
+def pack(structure: Any) -> Packed:
+    """`structure` with its arrays told apart from the rest."""
+    leaves, spec = tree.split(structure)
+    arrays, places = [], []
+    for place, leaf in enumerate(leaves):
+        if isinstance(leaf, (jax.Array, np.ndarray, np.generic)):
+            arrays.append(leaf)
+            places.append(place)
+            leaves[place] = None
+    return Packed(arrays, (spec, tuple(leaves), tuple(places)))
+
+
+jax.tree_util.register_pytree_node(
+    Packed, lambda p: (p.arrays, p.static), lambda static, arrays: Packed(arrays, static)
+)
+
+
+def strong(x: Array) -> Array:
+    """`x` without JAX's weak typing, so that a compiled step sees one type of state."""
+    return jax.lax.convert_element_type(x, x.dtype) if x.aval.weak_type else x
+
+
+def current(variable: Variable) -> Array:
+    """The value of `variable` as stored or, inside a scope, as the scope has it."""
+    scope = StatelessScope.current.get()
+    found = None if scope is None else scope.get_current_value(variable)
+    return variable._storage if found is None else found
+
+
+@contextlib.contextmanager
+def isolated(
+    variables: Sequence[Variable] = (), values: Sequence[Array] = ()
+) -> Iterator[StatelessScope]:
+    """A scope that starts as the surrounding one, with `values` for `variables`."""
+    outer = StatelessScope.current.get()
+    scope = StatelessScope(collect_losses=outer is not None and outer.collect_losses)
+    if outer is not None:
+        scope.state.update(outer.state)
+    for variable, value in zip(variables, values, strict=True):
+        scope.state[id(variable)] = (variable, value)
+    with masks.temporary(), scope:
+        yield scope
+
+
+class Outcome:
+    """What a traced function did besides returning: assignments and added losses.
+
+    `outcome.of(scope)` gives a pytree inside the trace; `outcome.apply(pytree)` brings
+    it about outside.
+    """
+
+    def __init__(self) -> None:
+        self.variables: list[Variable] = []
+
+    def of(self, scope: StatelessScope) -> tuple[list[Array], Packed]:
+        self.variables = [variable for variable, _ in scope.updates()]
+        return [strong(value) for _, value in scope.updates()], pack(scope.losses)
+
+    def apply(self, found: tuple[list[Array], Packed]) -> None:
+        values, losses = found
+        for variable, value in zip(self.variables, values, strict=True):
+            variable._store(value)
+        outer = StatelessScope.current.get()
+        if outer is not None and outer.collect_losses:
+            outer.losses.extend(losses.unpack())
+
+
+class Unlisted(Exception):
+    """Variables were assigned that are no part of a pure function's state."""
+
+    def __init__(self, variables: list[Variable]) -> None:
+        super().__init__(", ".join(v.path for v in variables))
+        self.variables = variables
+
+
+def pure(fn: Callable[..., Any], variables: Sequence[Variable]) -> Callable[..., Any]:
+    """`fn(*args) -> outputs` as `(values, *args) -> (outputs, new values)`.
+
+    Raises:
+        Unlisted: while tracing, if `fn` assigns others than `variables`.
+    """
+    listed = {id(v) for v in variables}
+
+    def run(values: Sequence[Array], *args: Any) -> tuple[Any, list[Array]]:
+        with isolated(variables, values) as scope:
+            outputs = fn(*args)
+        unlisted = [v for key, v in scope.updated.items() if key not in listed]
+        if unlisted:
+            raise Unlisted(unlisted)
+        return outputs, [strong(scope.state[id(v)][1]) for v in variables]
+
+    return run
+
+
+def with_state(
+    fns: Sequence[Callable[..., Any]],
+    run: Callable[[list[Callable[..., Any]], list[Array]], tuple[Any, list[Array]]],
+) -> Any:
+    """Outputs of `run(pure fns, values) -> (outputs, new values)`, assignments done.
+
+    The state is whatever the functions turn out to assign: usually nothing, so the
+    first attempt goes without and is traced again only when it has to be.
+    """
+    variables: list[Variable] = []
+    while True:
+        values = [current(v) for v in variables]
+        try:
+            outputs, values = run([pure(fn, variables) for fn in fns], values)
+        except Unlisted as found:
+            variables += found.variables
+            continue
+        for variable, value in zip(variables, values, strict=True):
+            variable._store(value)
+        return outputs

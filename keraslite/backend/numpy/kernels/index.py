@@ -1,0 +1,119 @@
+"""Kernels that read, write or order by index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keraslite.core.dtypes import numpy_dtype
+
+Array = Any
+
+
+def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
+    # Reversed twice, so that of equal elements the first comes first.
+    order = np.argsort(x[..., ::-1], axis=-1, stable=True)[..., : -k - 1 : -1]
+    indices = x.shape[-1] - 1 - order
+    return np.take_along_axis(x, indices, -1), indices.astype("int32")
+
+
+def bincount(
+    x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False
+) -> Array:
+    if sparse:
+        raise NotImplementedError("`bincount` has no sparse result here. Pass `sparse=False`.")
+    if weights is None:
+        weights = np.ones(x.shape, "int32")
+    length = max(minlength, int(x.max()) + 1 if x.size else 0)
+    counts = np.zeros((*x.shape[:-1], length), weights.dtype)
+    lead = np.indices(x.shape, sparse=True)[:-1]
+    np.add.at(counts, (*lead, x), weights)
+    return counts
+
+
+def _columns(indices: Array) -> tuple[Array, ...]:
+    return tuple(np.moveaxis(indices, -1, 0))
+
+
+def scatter(indices: Array, values: Array, shape: tuple[int, ...]) -> Array:
+    found = np.zeros(shape, values.dtype)
+    np.add.at(found, _columns(indices), values)
+    return found
+
+
+def scatter_update(inputs: Array, indices: Array, updates: Array) -> Array:
+    found = np.array(inputs)
+    found[_columns(indices)] = updates
+    return found
+
+
+def _region(inputs: Array, start_indices: Any, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Slices of the given sizes, moved inside the array where they stick out."""
+    found = []
+    for size, start, length in zip(inputs.shape, start_indices, shape, strict=True):
+        length = size - int(start) if length == -1 else length
+        start = min(max(int(start), 0), size - length)
+        found.append(slice(start, start + length))
+    return tuple(found)
+
+
+def slice_of(inputs: Array, start_indices: Any, shape: Sequence[int]) -> Array:
+    return inputs[_region(inputs, start_indices, shape)]
+
+
+def slice_update(inputs: Array, start_indices: Any, updates: Array) -> Array:
+    found = np.array(inputs)
+    found[_region(inputs, start_indices, updates.shape)] = updates
+    return found
+
+
+def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: str = "float32") -> Array:
+    axis = axis % (x.ndim + 1)
+    classes = np.arange(num_classes).reshape([-1 if i == axis else 1 for i in range(x.ndim + 1)])
+    return (np.expand_dims(x, axis) == classes).astype(numpy_dtype(dtype))
+
+
+def _segments(
+    data: Array, segment_ids: Array, num_segments: int | None, ufunc: np.ufunc, initial: Any
+) -> Array:
+    if num_segments is None:
+        num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
+    # What belongs to no segment goes into one more, which is dropped.
+    inside = (segment_ids >= 0) & (segment_ids < num_segments)
+    found = np.full((num_segments + 1, *data.shape[1:]), initial, data.dtype)
+    ufunc.at(found, np.where(inside, segment_ids, num_segments), data)
+    return found[:-1]
+
+
+def segment_sum(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    return _segments(data, segment_ids, num_segments, np.add, 0)
+
+
+def segment_max(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    integer = np.issubdtype(data.dtype, np.integer)
+    lowest = np.iinfo(data.dtype).min if integer else -np.inf
+    return _segments(data, segment_ids, num_segments, np.maximum, lowest)
+
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    "slice": slice_of,
+    **{
+        fn.__name__: fn
+        for fn in (
+            top_k,
+            bincount,
+            scatter,
+            scatter_update,
+            slice_update,
+            one_hot,
+            segment_sum,
+            segment_max,
+        )
+    },
+}

@@ -1,0 +1,208 @@
+"""`TensorflowEngine`: eager tensors, `tf.Variable`s as storage, steps as `tf.function`s."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import record
+
+from keraslite import config
+from keraslite.backend._host import nested_dtype
+from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
+from keraslite.backend.tensorflow import bases, gradients
+from keraslite.backend.tensorflow import support as s
+from keraslite.backend.tensorflow.kernels import kernels
+from keraslite.backend.tensorflow.steps import CompiledStep, CompiledSteps
+from keraslite.core import tree
+from keraslite.core.dtypes import numpy_dtype
+
+
+class TensorflowEngine(Engine):
+    """Computes with TensorFlow 2 (https://www.tensorflow.org/api_docs/python/tf)."""
+
+    name = "tensorflow"
+    capabilities = Capabilities(
+        trainable=True,
+        compiled=True,
+        scalar_operands=True,
+        string=True,
+        sparse=True,
+        ragged=True,
+        complex=True,
+    )
+    tensor_types = s.TENSORS
+    kernels: ClassVar[SimpleNamespace] = kernels
+    LayerBase = bases.LayerBase
+    VariableBase = bases.VariableBase
+
+    # Tensors -----------------------------------------------------------------------
+
+    def is_tensor(self, x: object) -> bool:
+        return s.is_tensor(x)
+
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
+        target = None if dtype is None else s.NATIVE[dtype]
+        if type(x) not in s.TENSORS:
+            x = self._from(x, target)
+        return x if target is None else s.cast(x, target)
+
+    def _from(self, x: Any, target: tf.DType | None) -> Tensor:
+        """A dense tensor of `x`, of dtype `target` if that comes for free."""
+        kind = type(x)
+        if kind is float:
+            floating = target is not None and target.is_floating
+            return tf.constant(x, target if floating else s.NATIVE[config.floatx()])
+        if kind is bool or kind is int:
+            exact = kind is int and target is not None and target in s.INTS
+            return tf.constant(x, target if exact else s.BOOL if kind is bool else _int_dtype(x))
+        if isinstance(x, tf.SparseTensor):
+            return tf.sparse.to_dense(x)
+        if isinstance(x, tf.RaggedTensor):
+            return x.to_tensor()
+        if hasattr(x, "__tf_tensor__") or isinstance(x, (tf.Tensor, tf.Variable, tf.IndexedSlices)):
+            return tf.convert_to_tensor(x)
+        if isinstance(x, (str, bytes)):
+            return tf.constant(x)
+        if not isinstance(x, (np.ndarray, np.generic)):
+            if hasattr(x, "__array__"):
+                x = np.asarray(x)
+            else:
+                return self._from_nested(x, target)
+        return tf.constant(x)
+
+    def _from_nested(self, x: Any, target: tf.DType | None) -> Tensor:
+        leaves = tree.flatten(x)
+        if any(s.is_tensor(leaf) or hasattr(leaf, "__tf_tensor__") for leaf in leaves):
+            if target is None:
+                tensors = [self.convert(leaf) if _is_own(leaf) else leaf for leaf in leaves]
+                target = s.NATIVE[nested_dtype(tensors)]
+            return self._stack(x, target)
+        if leaves and all(isinstance(leaf, (str, bytes)) for leaf in leaves):
+            return tf.constant(x, s.STRING)
+        return tf.constant(np.array(x, numpy_dtype(s.NAMES[target] if target else nested_dtype(x))))
+
+    def _stack(self, x: Any, target: tf.DType) -> Tensor:
+        if isinstance(x, (list, tuple)):
+            return tf.stack([self._stack(item, target) for item in x])
+        return self.convert(x, s.NAMES[target])
+
+    def to_numpy(self, x: Tensor) -> np.ndarray:
+        if isinstance(x, s.COMPOSITE):
+            x = self._from(x, None)
+        value = x.numpy()
+        if x.dtype is s.STRING:
+            return np.array(value, dtype=object)
+        return np.asarray(value)
+
+    def dtype(self, x: Tensor) -> str:
+        return s.NAMES[x.dtype]
+
+    def native_dtype(self, dtype: str) -> tf.DType:
+        return s.NATIVE[dtype]
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        return s.cast(x, s.NATIVE[dtype])
+
+    def dynamic_shape(self, x: Tensor) -> tuple[Any, ...]:
+        return s.sizes(x)
+
+    def stop_gradient(self, x: Tensor) -> Tensor:
+        return tf.stop_gradient(x)
+
+    def device_scope(self, device: str) -> contextlib.AbstractContextManager[Any]:
+        if device not in self.devices():
+            raise ValueError(
+                f"There is no device {device!r}. Expected one of: {', '.join(self.devices())}."
+            )
+        return tf.device(device)
+
+    def devices(self, kind: str | None = None) -> list[str]:
+        found = [
+            (d.device_type.lower(), d.name.rpartition(":")[2])
+            for d in tf.config.list_logical_devices()
+        ]
+        found.sort(key=lambda device: device[0] == "cpu")
+        return [f"{name}:{i}" for name, i in found if kind in (None, name)]
+
+    def is_tracing(self) -> bool:
+        return not tf.executing_eagerly()
+
+    def concrete(self) -> contextlib.AbstractContextManager[Any]:
+        return tf.init_scope()
+
+    def no_grad(self) -> contextlib.AbstractContextManager[Any]:
+        return record.stop_recording()
+
+    def seed(self, seed: int) -> None:
+        tf.random.set_seed(seed)
+
+    def set_mask(self, x: Tensor, mask: Tensor | None) -> None:
+        x._keras_mask = mask
+
+    def get_mask(self, x: Tensor) -> Tensor | None:
+        # Not `getattr`: TensorFlow composes a message for a missing attribute.
+        return x.__dict__.get("_keras_mask")
+
+    # Variables ---------------------------------------------------------------------
+
+    def allocate(
+        self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str
+    ) -> tf.Variable:
+        value = self.convert(value, dtype)
+        # Checkpoints and summaries take no other characters.
+        name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", name).lstrip("_/\\>-") or "variable"
+        with tf.init_scope():
+            return tf.Variable(value, trainable=trainable, name=name, dtype=s.NATIVE[dtype])
+
+    def read(self, storage: tf.Variable) -> Tensor:
+        return storage.value()
+
+    def write(self, storage: tf.Variable, value: Tensor) -> tf.Variable:
+        storage.assign(value, read_value=False)
+        return storage
+
+    def set_trainable(self, storage: tf.Variable, trainable: bool) -> None:
+        storage._trainable = trainable
+
+    # Tracing -----------------------------------------------------------------------
+
+    def infer(self, fn: Callable[..., Any], specs: Sequence[TensorSpec]) -> Any:
+        with tf.__internal__.FuncGraph("infer").as_default(), s.inferring():
+            tensors = [tf.compat.v1.placeholder(s.NATIVE[spec.dtype], spec.shape) for spec in specs]
+            outputs = fn(*tensors)
+        return tree.map_structure(
+            lambda x: TensorSpec(self.shape(x), self.dtype(x)) if s.is_tensor(x) else x, outputs
+        )
+
+    # Gradients ---------------------------------------------------------------------
+
+    value_and_grad = staticmethod(gradients.value_and_grad)
+    value_and_grad_of = staticmethod(gradients.value_and_grad_of)
+    custom_gradient = staticmethod(gradients.custom_gradient)
+    rematerialize = staticmethod(gradients.rematerialize)
+
+    # Steps -------------------------------------------------------------------------
+
+    def compile_step(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[Any], Any]:
+        return CompiledStep(step, variables, jit, self.convert)
+
+    def compile_steps(
+        self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
+    ) -> Callable[[list[Any]], Any]:
+        return CompiledSteps(step, variables, jit, self.convert)
+
+
+def _int_dtype(x: int) -> tf.DType:
+    return s.INT32 if -(2**31) <= x < 2**31 else s.INT64
+
+
+def _is_own(x: object) -> bool:
+    return s.is_tensor(x) or hasattr(x, "__tf_tensor__")

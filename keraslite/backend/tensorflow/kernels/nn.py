@@ -1,0 +1,74 @@
+"""Activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from keraslite.backend.tensorflow import support as s
+from keraslite.backend.tensorflow.kernels import shape as _shape
+
+_raw = tf.raw_ops
+_Tensor = Any
+
+
+def relu(x: _Tensor) -> _Tensor:
+    return _raw.Relu(features=x)
+
+
+def relu6(x: _Tensor) -> _Tensor:
+    return _raw.Relu6(features=x)
+
+
+def leaky_relu(x: _Tensor, negative_slope: float = 0.2) -> _Tensor:
+    return _raw.LeakyRelu(features=x, alpha=float(negative_slope))
+
+
+def elu(x: _Tensor, alpha: float = 1.0) -> _Tensor:
+    found = _raw.Elu(features=x)
+    return found if alpha == 1.0 else _raw.SelectV2(condition=x > 0, t=found, e=alpha * found)
+
+
+def selu(x: _Tensor) -> _Tensor:
+    return _raw.Selu(features=x)
+
+
+def gelu(x: _Tensor, approximate: bool = True) -> _Tensor:
+    return tf.nn.gelu(x, approximate)
+
+
+def silu(x: _Tensor) -> _Tensor:
+    return _raw.Mul(x=x, y=_raw.Sigmoid(x=x))
+
+
+def softplus(x: _Tensor) -> _Tensor:
+    return _raw.Softplus(features=x)
+
+
+def softsign(x: _Tensor) -> _Tensor:
+    return _raw.Softsign(features=x)
+
+
+def log_sigmoid(x: _Tensor) -> _Tensor:
+    return _raw.Neg(x=_raw.Softplus(features=_raw.Neg(x=x)))
+
+
+def _along(native: Any, x: _Tensor, axis: s.Axis) -> _Tensor:
+    """`native`, which works on the last axis, along other axes."""
+    n = s.rank(x)
+    if axis == -1 or axis == n - 1:
+        return native(logits=x)
+    axes = s.axes_of(x, axis)
+    last = tuple(range(n - len(axes), n))
+    moved = _shape.moveaxis(x, axes, last)
+    flat = s.reshape(moved, (*s.sizes(moved)[: n - len(axes)], -1))
+    return _shape.moveaxis(s.reshape(native(logits=flat), s.sizes(moved)), last, axes)
+
+
+def softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
+    return _along(_raw.Softmax, x, axis)
+
+
+def log_softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
+    return _along(_raw.LogSoftmax, x, axis)

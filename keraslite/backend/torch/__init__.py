@@ -1,0 +1,7 @@
+"""The torch engine."""
+
+from __future__ import annotations
+
+from keraslite.backend.torch.engine import TorchEngine
+
+__all__ = ["TorchEngine"]

@@ -1,0 +1,145 @@
+"""The torch engine: eager by habit, `torch.compile` on request."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+from keraslite.backend import contract
+from keraslite.backend.torch import gradients, modules, steps, tensors
+from keraslite.backend.torch.kernels import kernels
+from keraslite.core import tree
+
+Tensor = torch.Tensor
+
+
+class TorchEngine(contract.Engine):
+    """Computes with PyTorch on the CPU, on CUDA or on MPS.
+
+    The device is the one that `KERAS_TORCH_DEVICE` names, else the first accelerator,
+    else the CPU. Storages of variables are plain tensors, `torch.nn.Parameter`s where
+    trainable, written in place: what `read` returns is no snapshot.
+    """
+
+    name = "torch"
+    capabilities = contract.Capabilities(
+        trainable=True, compiled=True, scalar_operands=True, complex=True
+    )
+    tensor_types = frozenset({torch.Tensor, torch.nn.Parameter, FakeTensor})
+    kernels = kernels
+    LayerBase = modules.LayerBase
+    VariableBase: ClassVar[type] = tensors.VariableBase
+
+    def __init__(self) -> None:
+        self._fake_mode: FakeTensorMode | None = None
+
+    # Tensors -----------------------------------------------------------------
+
+    def is_tensor(self, x: object) -> bool:
+        return isinstance(x, torch.Tensor)
+
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
+        return tensors.convert(x, dtype)
+
+    def to_numpy(self, x: Tensor) -> np.ndarray:
+        return tensors.to_numpy(x)
+
+    def dtype(self, x: Tensor) -> str:
+        return tensors.NAMES[x.dtype]
+
+    def native_dtype(self, dtype: str) -> torch.dtype:
+        found = tensors.DTYPES.get(dtype)
+        if found is None:
+            raise self.unsupported(f"the dtype {dtype!r}")
+        return found
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        return x.to(tensors.DTYPES[dtype])
+
+    def stop_gradient(self, x: Tensor) -> Tensor:
+        return x.detach()
+
+    def device_scope(self, device: str) -> contextlib.AbstractContextManager[Any]:
+        return tensors.device_scope(device)
+
+    def devices(self, kind: str | None = None) -> list[str]:
+        return tensors.devices(kind)
+
+    def is_tracing(self) -> bool:
+        return tensors.is_tracing()
+
+    def concrete(self) -> contextlib.AbstractContextManager[Any]:
+        return tensors.concrete()
+
+    def no_grad(self) -> contextlib.AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def clear(self) -> None:
+        self._fake_mode = None
+        if "torch._dynamo" in sys.modules:
+            torch._dynamo.reset()
+
+    # Variables ---------------------------------------------------------------
+
+    def allocate(
+        self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str
+    ) -> Tensor:
+        given = tensors.convert(value)
+        storage = torch.empty(given.shape, dtype=tensors.DTYPES[dtype], device=given.device)
+        storage.copy_(given.detach())
+        if trainable and _differentiable(storage):
+            return torch.nn.Parameter(storage)
+        return storage
+
+    def write(self, storage: Tensor, value: Tensor) -> Tensor:
+        target, value = storage.detach(), value.detach()
+        try:
+            target.copy_(value)
+        except RuntimeError:
+            # A view of the storage itself, such as its transpose, must not change on the way.
+            target.copy_(value.clone())
+        return storage
+
+    def set_trainable(self, storage: Tensor, trainable: bool) -> None:
+        if _differentiable(storage):
+            storage.requires_grad_(trainable)
+
+    # Tracing -----------------------------------------------------------------
+
+    def infer(self, fn: Callable[..., Any], specs: Sequence[contract.TensorSpec]) -> Any:
+        if self._fake_mode is None:
+            self._fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
+        with tensors.faking(self._fake_mode):
+            inputs = [
+                torch.empty(s.shape, dtype=tensors.DTYPES[s.dtype], device=tensors.device())
+                for s in specs
+            ]
+            found = fn(*inputs)
+        return tree.map_structure(_spec_of, found)
+
+    # Gradients and steps -------------------------------------------------------
+
+    value_and_grad = staticmethod(gradients.value_and_grad)
+    value_and_grad_of = staticmethod(gradients.value_and_grad_of)
+    custom_gradient = staticmethod(gradients.custom_gradient)
+    rematerialize = staticmethod(gradients.rematerialize)
+    compile_step = staticmethod(steps.compile_step)
+
+
+def _differentiable(x: Tensor) -> bool:
+    return x.is_floating_point() or x.is_complex()
+
+
+def _spec_of(x: Any) -> Any:
+    if isinstance(x, torch.Tensor):
+        return contract.TensorSpec(tuple(x.shape), tensors.NAMES[x.dtype])
+    return x

@@ -1,0 +1,108 @@
+"""Control flow: plain Python, which eager torch and its compiler both follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from keraslite.backend.torch import tensors
+from keraslite.core import tree
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    if isinstance(pred, torch.Tensor):
+        if torch.compiler.is_exporting():
+            return torch.cond(pred, true_fn, false_fn)
+        if tensors.is_fake(pred):
+            return true_fn()
+    return true_fn() if pred else false_fn()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    place = 0 if tensors.is_fake(index) else min(max(int(index), 0), len(branches) - 1)
+    return branches[place](*operands)
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    single = not isinstance(loop_vars, (tuple, list))
+    state = (loop_vars,) if single else loop_vars
+    done = 0
+    while maximum_iterations is None or done < maximum_iterations:
+        go_on = cond(*state)
+        if tensors.is_fake(go_on):
+            # Shapes do not change in a loop: once tells all.
+            go_on, maximum_iterations = done == 0, 1
+        if not go_on:
+            break
+        state = body(*state)
+        if not isinstance(state, (tuple, list)):
+            state = (state,)
+        done += 1
+    return state[0] if single else type(loop_vars)(state)
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    value = init_val
+    if tensors.is_fake(lower) or tensors.is_fake(upper):
+        return body_fun(lower, value)
+    for i in range(int(lower), int(upper)):
+        value = body_fun(i, value)
+    return value
+
+
+def _stack(rows: list[Any]) -> Any:
+    def column(*leaves: Any) -> Any:
+        return None if leaves[0] is None else torch.stack([tensors.convert(x) for x in leaves])
+
+    return tree.map_structure(column, *rows)
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    columns, spec = tree.split(xs)
+    sizes = {x.shape[0] for x in columns if x is not None} | ({length} - {None})
+    if len(sizes) != 1:
+        raise ValueError(
+            "`scan` needs `length`, or `xs` of one length along the first axis. "
+            f"Received: lengths {sorted(sizes)}"
+        )
+    (count,) = sizes
+    # Unbinding once gives one node for the gradient where indexing gives one a step.
+    parts = [None if x is None else x.unbind(0) for x in columns]
+    order = range(count)
+    carry, rows = init, []
+    for i in reversed(order) if reverse else order:
+        row = spec.unflatten([None if part is None else part[i] for part in parts])
+        carry, y = f(carry, row)
+        rows.append(y)
+    if not rows:
+        return carry, _nothing(f, init, columns, spec)
+    return carry, _stack(rows[::-1] if reverse else rows)
+
+
+def _nothing(f: Callable[..., Any], init: Any, columns: list[Any], spec: Any) -> Any:
+    """What a scan over no steps stacks, shaped by a step over zeros."""
+    row = [None if x is None else torch.zeros_like(x.new_empty(x.shape[1:])) for x in columns]
+    _, y = f(init, spec.unflatten(row))
+    return tree.map_structure(lambda x: None if x is None else x.new_empty((0, *x.shape)), y)
+
+
+def map_(f: Callable[[Any], Any], xs: Any) -> Any:
+    return scan(lambda _, x: (None, f(x)), None, xs)[1]
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    return torch.vmap(function, randomness="different")(elements)

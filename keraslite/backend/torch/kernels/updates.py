@@ -1,0 +1,113 @@
+"""Optimizer updates over lists of variable storages, in place, in few kernel calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+_Storages = Sequence[torch.Tensor]
+
+
+def _matching(gradients: _Storages) -> list[torch.Tensor]:
+    """Dense gradients in the plain layout, on which the fused kernels insist."""
+    return [g if g.is_contiguous() else g.contiguous() for g in gradients]
+
+
+@torch.no_grad()
+def fused_sgd(
+    params: _Storages,
+    grads: _Storages,
+    momenta: _Storages | None,
+    lr: Any,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+) -> None:
+    steps = torch._foreach_mul(list(grads), lr)
+    if momenta is None:
+        torch._foreach_sub_(params, steps)
+        return
+    torch._foreach_mul_(momenta, momentum)
+    torch._foreach_sub_(momenta, steps)
+    if nesterov:
+        torch._foreach_add_(params, momenta, alpha=momentum)
+        torch._foreach_sub_(params, steps)
+    else:
+        torch._foreach_add_(params, momenta)
+
+
+def _correction(beta: float, step: Any) -> Any:
+    """1 - beta**step, to full precision also for a small step in float32."""
+    if not isinstance(step, torch.Tensor) or beta <= 0.0:
+        return 1 - beta**step
+    return -torch.expm1(step.to(torch.float32) * math.log(beta))
+
+
+def _adam_in_parts(
+    params: _Storages,
+    grads: _Storages,
+    m: _Storages,
+    v: _Storages,
+    rate: Any,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    torch._foreach_lerp_(m, grads, 1 - beta_1)
+    torch._foreach_mul_(v, beta_2)
+    torch._foreach_addcmul_(v, grads, grads, 1 - beta_2)
+    scales = torch._foreach_sqrt(v)
+    torch._foreach_add_(scales, epsilon)
+    steps = torch._foreach_div(m, scales)
+    torch._foreach_mul_(steps, rate)
+    torch._foreach_sub_(params, steps)
+
+
+@torch.no_grad()
+def fused_adam(
+    params: _Storages,
+    grads: _Storages,
+    m: _Storages,
+    v: _Storages,
+    step: Any,
+    lr: Any,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float | None = None,
+) -> None:
+    """Adam with its bias correction in the learning rate, as in the paper's section 2.
+
+    torch's kernel corrects by the step count; told a step of infinity it corrects
+    nothing, and `epsilon` then means what it means here.
+    """
+    if weight_decay:
+        torch._foreach_mul_(params, 1 - lr * weight_decay)
+    rate = lr * _correction(beta_2, step) ** 0.5 / _correction(beta_1, step)
+    if torch.compiler.is_compiling():
+        # The compiler has no view into the fused kernel, and fuses these by itself.
+        _adam_in_parts(params, grads, m, v, rate, beta_1, beta_2, epsilon)
+        return
+    groups: dict[tuple[torch.dtype, torch.device], list[int]] = {}
+    for i, p in enumerate(params):
+        groups.setdefault((p.dtype, p.device), []).append(i)
+    grads = _matching(grads)
+    for (_, device), places in groups.items():
+        forever = torch.full((), torch.inf, device=device)
+        torch._fused_adam_(
+            [params[i] for i in places],
+            [grads[i] for i in places],
+            [m[i] for i in places],
+            [v[i] for i in places],
+            [],
+            [forever] * len(places),
+            lr=rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            weight_decay=0.0,
+            eps=epsilon,
+            amsgrad=False,
+            maximize=False,
+        )

@@ -1,0 +1,1 @@
+"""The core: dtypes, trees, scopes, variables, symbolic tensors, operations and the graph."""

@@ -1,0 +1,62 @@
+"""Words for error messages: short descriptions of values and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+LIMIT = 600
+
+
+class UnsafeModelError(ValueError):
+    """A file or config asks for something that loading must not do."""
+
+
+def short(text: str, limit: int = LIMIT) -> str:
+    """`text`, cut in the middle of nothing: at most `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def describe(value: Any) -> str:
+    """A value as an error message shows it: type, shape and dtype; never its contents."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+        return f"{type(value).__name__} of shape {tuple(shape)} and dtype {name}"
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return short(repr(value), 80)
+    if isinstance(value, dict):
+        return f"dict with keys {short(str(list(value)), 160)}"
+    if isinstance(value, (list, tuple)):
+        return f"{type(value).__name__} of length {len(value)}"
+    return f"an object of type {type(value).__name__}"
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """` Did you mean 'relu'?`, or an empty string when nothing is close."""
+    found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def unknown_name(kind: str, name: object, names: Iterable[str]) -> ValueError:
+    """The error for a name that is not in a list of valid ones."""
+    names = sorted(set(names))
+    return ValueError(
+        short(
+            f"Unknown {kind}: {short(str(name), 80)!r}.{nearest(name, names)} "
+            f"Valid names: {', '.join(names)}"
+        )
+    )
+
+
+def unexpected_arguments(where: str, given: Iterable[str], valid: Iterable[str]) -> TypeError:
+    """The error for keyword arguments that `where` does not take."""
+    given, valid = list(given), list(valid)
+    hints = "".join(nearest(name, valid) for name in given)
+    return TypeError(
+        short(
+            f"{where} got unexpected keyword argument{'s' if len(given) > 1 else ''} "
+            f"{', '.join(map(repr, given))}.{hints} Expected: {', '.join(valid)}"
+        )
+    )

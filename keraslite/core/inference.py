@@ -1,0 +1,85 @@
+"""Shapes and dtypes of results by tracing the real computation.
+
+Unknown sizes are traced twice with different probe sizes; what stays equal is static.
+All unknown sizes share one probe a pass, so that `(None, 64) + (None, 64)` works; leading
+sizes have smaller ones, because they are usually batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keraslite.backend import TensorSpec, engine
+from keraslite.core import tree
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.scopes import StatelessScope
+
+# (leading sizes, other sizes) of the two passes. They lie so far apart that up to seven
+# halvings, as in a deep convolutional network, keep them apart.
+_PROBES = ((11, 97), (13, 257))
+
+
+def _probe(shape: tuple[int | None, ...], sizes: tuple[int, int]) -> tuple[int, ...]:
+    return tuple((sizes[0] if i == 0 else sizes[1]) if n is None else n for i, n in enumerate(shape))
+
+
+def _merge(first: Any, second: Any) -> Any:
+    if not isinstance(first, TensorSpec):
+        return first
+    if len(first.shape) != len(second.shape):
+        raise ValueError(
+            "The rank of a result depends on sizes that are not known yet. Give these sizes to "
+            "`Input`, or define `compute_output_spec`."
+        )
+    pairs = zip(first.shape, second.shape, strict=True)
+    return TensorSpec(tuple(a if a == b else None for a, b in pairs), first.dtype)
+
+
+def _is_spec(x: Any) -> bool:
+    return isinstance(x, TensorSpec)
+
+
+def map_specs(fn: Callable[..., Any], *trees: Any) -> Any:
+    """`fn` over trees whose leaves are `TensorSpec`s (which are tuples themselves)."""
+    boxed = [tree.traverse(lambda x: _Box(x) if _is_spec(x) else None, t) for t in trees]
+    return tree.map_structure(lambda *xs: fn(*(_open(x) for x in xs)), *boxed)
+
+
+class _Box:
+    def __init__(self, spec: TensorSpec) -> None:
+        self.spec = spec
+
+
+def _open(x: Any) -> Any:
+    return x.spec if isinstance(x, _Box) else x
+
+
+def trace(fn: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """The tree of `KerasTensor`s that `fn(*args, **kwargs)` gives.
+
+    Only the symbolic leaves are traced; `fn` sees everything else as it is. Whatever
+    `fn` assigns to variables is forgotten.
+    """
+    leaves, spec = tree.split((args, kwargs))
+    where = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
+
+    def run(*tensors: Any) -> Any:
+        filled = list(leaves)
+        for i, tensor in zip(where, tensors, strict=True):
+            filled[i] = tensor
+        call_args, call_kwargs = tree.unflatten(spec, filled)
+        with StatelessScope():
+            return fn(*call_args, **call_kwargs)
+
+    def attempt(sizes: tuple[int, int]) -> Any:
+        return engine.infer(
+            run, [TensorSpec(_probe(leaves[i].shape, sizes), leaves[i].dtype) for i in where]
+        )
+
+    found = attempt(_PROBES[0])
+    if any(None in leaves[i].shape for i in where):
+        found = map_specs(_merge, found, attempt(_PROBES[1]))
+    return map_specs(
+        lambda s: KerasTensor(s.shape, s.dtype, record_history=False) if _is_spec(s) else s, found
+    )

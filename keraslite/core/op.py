@@ -1,0 +1,519 @@
+"""`@primitive` and `@composite`: how a plain function becomes an operation.
+
+The decorated function holds the only signature, docstring and annotations. A wrapper of the
+same signature is generated: called with the engine's own tensors of one suitable dtype it
+goes straight to the kernel (two frames from the user); everything else takes `_slow`, which
+unwraps variables, records symbolic calls, converts and promotes.
+
+- A *primitive* has no body: every engine must have a kernel of its name.
+- A *composite* has a body over other ops; an engine with a kernel of its name overrides it,
+  unless the body chooses the kernel itself (`native=False`), having prepared its arguments.
+
+Arguments annotated `TensorLike` are tensors, `TensorLike | None` optional ones and
+`Sequence[TensorLike]` lists of them. All else is passed as it is. An argument called
+`dtype`, unless None, is the dtype of the result.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from keraslite.backend import engine
+from keraslite.core import dtypes, inference, tree
+from keraslite.core.errors import describe, short
+from keraslite.core.graph import Node
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.naming import auto_name, to_snake_case
+from keraslite.core.operation import Operation
+from keraslite.core.scopes import SymbolicScope
+from keraslite.core.variable import Variable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TensorLike = Any
+"""A tensor, variable, NumPy array, number, nested list or `KerasTensor`."""
+Tensor = Any
+"""A tensor of the chosen engine, or a `KerasTensor` where an argument was one."""
+
+
+class DtypeRule:
+    """How the dtypes of tensor arguments decide the dtype they are computed in.
+
+    Args:
+        compute: from lattice names to the common dtype of the arguments; None leaves
+            every argument as it is.
+        output: dtype of the result where it is not the computing one.
+        passing: the dtypes that need no change when all arguments have one of them;
+            None for all.
+        apart: arguments that take no part, by name: the dtype that they are cast to,
+            or None to leave them as they are.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[..., str] | None = None,
+        output: str | None = None,
+        passing: Sequence[str] | None = None,
+        apart: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.compute = compute
+        self.output = output
+        self.passing = passing
+        self.apart = dict(apart or {})
+        # Engine dtype objects compare and hash fast; names would have to be made.
+        self.native = (
+            None if passing is None else frozenset(engine.native_dtype(d) for d in passing)
+        )
+
+
+def _accumulator(*names: str) -> str:
+    """Sums and products: small integers widen to 32 bits, as in `jax.numpy`."""
+    found = dtypes.promote(*names)
+    if found in ("bool", "int8", "int16"):
+        return "int32"
+    return "uint32" if found in ("uint8", "uint16") else found
+
+
+def _number(*names: str) -> str:
+    """Arithmetic that booleans have none of: they count as int32."""
+    found = dtypes.promote(*names)
+    return "int32" if found == "bool" else found
+
+
+def _first(*names: str) -> str:
+    return dtypes.promote(names[0])
+
+
+_NOT_BOOL = dtypes.INTS + dtypes.FLOATS + dtypes.COMPLEX
+
+PROMOTE = DtypeRule(dtypes.promote)
+FLOAT = DtypeRule(dtypes.promote_float, passing=dtypes.FLOATS + dtypes.COMPLEX)
+NUMBER = DtypeRule(_number, passing=_NOT_BOOL)
+COMPARE = DtypeRule(dtypes.promote, output="bool")
+ACCUMULATE = DtypeRule(_accumulator, passing=(*dtypes.FLOATS, *dtypes.COMPLEX, "int32"))
+KEEP = DtypeRule()
+TO_BOOL = DtypeRule(output="bool")
+TO_INDEX = DtypeRule(output="int32")
+
+
+def like_first(**apart: str | None) -> DtypeRule:
+    """Everything is cast to the dtype of the first tensor, except what is named."""
+    return DtypeRule(_first, apart=apart)
+
+
+_ONE, _OPTIONAL, _MANY = "one", "optional", "many"
+
+
+def _kind(annotation: str) -> str | None:
+    if "Tensor" not in annotation:
+        return None
+    if "Sequence" in annotation:
+        return _MANY
+    return _OPTIONAL if "None" in annotation else _ONE
+
+
+class Op:
+    """Everything known about one operation.
+
+    Attributes:
+        name: as in `keraslite.ops`.
+        function: the decorated function.
+        kernel: what computes it on the chosen engine.
+        tensors: `(position, kind)` of each tensor argument.
+        shape: rule from the arguments, with shapes in the place of tensors, to the shape
+            (or list of shapes) of the result; None where composition or tracing tells.
+        dtype: the dtype rule.
+        traced: without a shape rule, results are known by tracing and not by composition.
+        sequences: positions of the other arguments that may be lists, such as axes.
+        apart: position -> dtype of the arguments that take no part in the dtype rule.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        shape: Any,
+        dtype: DtypeRule,
+        primitive: bool,
+        native: bool = True,
+    ) -> None:
+        # An op with `*args` in its public signature has a private one behind it.
+        self.name = function.__name__.lstrip("_")
+        self.function = function
+        self.shape = shape
+        self.dtype = dtype
+        self.traced = primitive or not native
+        self.signature = inspect.signature(function)
+        self.parameters = list(self.signature.parameters.values())
+        kinds = [_kind(str(p.annotation)) for p in self.parameters]
+        self.tensors = [(i, kind) for i, kind in enumerate(kinds) if kind]
+        self.sequences = [
+            i
+            for i, p in enumerate(self.parameters)
+            if not kinds[i] and ("Sequence" in str(p.annotation) or "Axis" in str(p.annotation))
+        ]
+        names = [p.name for p in self.parameters]
+        self.apart = {names.index(name): to for name, to in dtype.apart.items()}
+        self.dtype_argument = names.index("dtype") if "dtype" in names else None
+        found = getattr(engine.kernels, _kernel_name(function), None) if native else None
+        if found is None and primitive:
+            found = _missing(self.name)
+        self.is_native = found is not None
+        self.kernel: Callable[..., Any] = found if found is not None else function
+        self.wrapper: Callable[..., Any] = function
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _kernel_name(function: Callable[..., Any]) -> str:
+    # Kernels of `keraslite.random` have a prefix: both namespaces have a `shuffle`.
+    prefix = "random_" if function.__module__.startswith("keraslite.random") else ""
+    return prefix + function.__name__
+
+
+def _missing(name: str) -> Callable[..., Any]:
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        raise engine.unsupported(f"`ops.{name}`")
+
+    return kernel
+
+
+#: Every op by name, for tables of tests and for third-party engines.
+OPS: dict[str, Op] = {}
+
+
+def primitive(shape: Any = None, dtype: DtypeRule = KEEP) -> Callable[[F], F]:
+    """An operation that each engine computes itself."""
+    return lambda function: _make(Op(function, shape, dtype, True))
+
+
+def composite(
+    shape: Any = None, dtype: DtypeRule = KEEP, native: bool = True
+) -> Callable[[F], F]:
+    """An operation made of others, unless the engine has a kernel of its name.
+
+    With `native=False` the body always runs; `kernel` gives it the engine's kernel.
+    """
+    return lambda function: _make(Op(function, shape, dtype, False, native))
+
+
+def kernel(name: str, shared: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """The engine's kernel of this name, else `shared`, else one that says it is missing."""
+    return getattr(engine.kernels, name, None) or shared or _missing(name)
+
+
+# The wrapper ---------------------------------------------------------------------
+
+
+def _guard(op: Op) -> str:
+    """The test that arguments are the engine's own tensors of one suitable dtype."""
+    if not op.tensors or any(kind == _MANY for _, kind in op.tensors):
+        return "False"
+    names = [(i, op.parameters[i].name, kind) for i, kind in op.tensors]
+    first = next((name for i, name, _ in names if i not in op.apart), None)
+    tests = []
+    for i, name, kind in names:
+        test = f"type({name}) in _TENSORS"
+        if i in op.apart:
+            if op.apart[i] is not None:
+                test += f" and {name}.dtype is _APART[{i}]"
+        elif name == first:
+            if op.dtype.native is not None:
+                test += f" and {name}.dtype in _DTYPES"
+        elif op.dtype.compute is not None:
+            test += f" and {name}.dtype is {first}.dtype"
+        tests.append(f"({name} is None or {test})" if kind == _OPTIONAL else test)
+    # Kernels get tuples: a compiled one keeps them as keys.
+    tests.extend(f"type({op.parameters[i].name}) is not list" for i in op.sequences)
+    return " and ".join(tests)
+
+
+def _make(op: Op) -> Any:
+    OPS[op.name] = op
+    defaults = {f"_{p.name}": p.default for p in op.parameters if p.default is not p.empty}
+    declared = ", ".join(
+        f"{p.name}=_{p.name}" if p.default is not p.empty else p.name for p in op.parameters
+    )
+    passed = ", ".join(p.name for p in op.parameters)
+    source = (
+        f"def {op.name}({declared}):\n"
+        f"    if {_guard(op)}:\n"
+        f"        try:\n"
+        f"            return _kernel({passed})\n"
+        f"        except Exception as error:\n"
+        f"            _explain(_op, ({passed},), error)\n"
+        f"            raise\n"
+        f"    return _slow(_op, [{passed}])\n"
+    )
+    scope = {
+        **defaults,
+        "_TENSORS": engine.tensor_types,
+        "_DTYPES": op.dtype.native,
+        "_APART": {i: engine.native_dtype(d) for i, d in op.apart.items() if d is not None},
+        "_kernel": op.kernel,
+        "_op": op,
+        "_slow": _slow,
+        "_explain": _explain,
+    }
+    exec(compile(source, f"<op {op.name}>", "exec"), scope)
+    wrapper = scope[op.name]
+    for attribute in ("__doc__", "__module__", "__qualname__", "__annotations__"):
+        setattr(wrapper, attribute, getattr(op.function, attribute))
+    wrapper.__wrapped__ = op.function
+    wrapper.op = op
+    op.wrapper = wrapper
+    return wrapper
+
+
+# The slow path -------------------------------------------------------------------
+
+_TENSORS = engine.tensor_types
+_is_tensor = engine.is_tensor
+_SCALARS = engine.capabilities.scalar_operands
+_NUMBERS = (bool, int, float, complex)
+
+
+def _frozen(x: Any) -> Any:
+    return tuple(map(_frozen, x)) if isinstance(x, list) else x
+
+
+def _slow(op: Op, args: list[Any]) -> Any:
+    for i in op.sequences:
+        args[i] = _frozen(args[i])
+    for i, kind in op.tensors:
+        value = args[i]
+        if kind == _MANY:
+            value = list(value)
+            if any(isinstance(x, KerasTensor) for x in value):
+                return _symbolic(op, args)
+            args[i] = [x.value if isinstance(x, Variable) else x for x in value]
+        elif isinstance(value, KerasTensor):
+            return _symbolic(op, args)
+    for i, kind in op.tensors:
+        if kind != _MANY and isinstance(args[i], Variable):
+            args[i] = args[i].value
+    try:
+        _prepare(op, args)
+        return op.kernel(*args)
+    except Exception as error:
+        _explain(op, args, error)
+        raise
+
+
+def _name_of(x: Any) -> str:
+    """The lattice name of an argument; Python numbers are weak."""
+    if type(x) in _TENSORS:
+        return engine.dtype(x)
+    if type(x) in _NUMBERS:
+        return dtypes.weak_name(type(x))
+    if _is_tensor(x):
+        return engine.dtype(x)
+    if isinstance(x, (np.ndarray, np.generic)):
+        return dtypes.standardize_dtype(x.dtype)
+    if isinstance(x, KerasTensor):
+        return x.dtype
+    if isinstance(x, Variable):
+        return engine.dtype(x.value)
+    return engine.dtype(engine.convert(x))
+
+
+def _flat(op: Op, args: Sequence[Any]) -> list[Any]:
+    """The tensor arguments that take part in the dtype rule."""
+    found = []
+    for i, kind in op.tensors:
+        if i in op.apart:
+            continue
+        if kind == _MANY:
+            found.extend(args[i])
+        elif args[i] is not None:
+            found.append(args[i])
+    return found
+
+
+def _target(op: Op, args: Sequence[Any]) -> str | None:
+    """The dtype that the rule casts to; None where it leaves things as they are."""
+    if op.dtype.compute is None:
+        return None
+    names = [_name_of(x) for x in _flat(op, args)]
+    return op.dtype.compute(*names) if names else None
+
+
+def _prepare(op: Op, args: list[Any]) -> None:
+    """Convert the tensor arguments in place, and promote them by the op's rule."""
+    target = _target(op, args)
+    # A number may stay a number beside a tensor that already has the common dtype.
+    keep = _SCALARS and target is not None and len(op.tensors) == 2
+    for i, kind in op.tensors:
+        value = args[i]
+        if kind == _MANY:
+            args[i] = [_ready(x, target) for x in value]
+        elif value is None:
+            if kind == _ONE:
+                raise ValueError(f"`{op.parameters[i].name}` must be a tensor. Received: None")
+        elif i in op.apart:
+            args[i] = _ready(value, op.apart[i])
+        elif (
+            keep
+            and type(value) in _NUMBERS
+            and type(other := args[op.tensors[op.tensors[0][0] == i][0]]) in _TENSORS
+            and engine.dtype(other) == target
+        ):
+            continue
+        else:
+            args[i] = _ready(value, target)
+
+
+def _ready(x: Any, dtype: str | None) -> Any:
+    if type(x) in _TENSORS:
+        return x if dtype is None or engine.dtype(x) == dtype else engine.cast(x, dtype)
+    return engine.convert(x, dtype)
+
+
+# Symbolic calls ------------------------------------------------------------------
+
+
+class OpCall(Operation):
+    """An op in a graph, with the values of its arguments that are not tensors."""
+
+    def __init__(self, op: Op, static: dict[str, Any], name: str | None = None) -> None:
+        self.op = op
+        self.static = static
+        self.name = name or auto_name(to_snake_case(op.name))
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+
+    def __call__(self, *tensors: Any) -> Any:
+        return self.op.wrapper(*self._arguments_for(tensors))
+
+    call = __call__
+
+    def _arguments_for(self, tensors: Sequence[Any]) -> list[Any]:
+        given = iter(tensors)
+        where = {i for i, _ in self.op.tensors}
+        return [
+            next(given) if i in where else self.static[p.name]
+            for i, p in enumerate(self.op.parameters)
+        ]
+
+    def compute_output_spec(self, *tensors: Any) -> Any:
+        return infer(self.op, self._arguments_for(tensors))
+
+
+def _symbolic(op: Op, args: list[Any]) -> Any:
+    try:
+        outputs = infer(op, args)
+    except Exception as error:
+        _explain(op, args, error)
+        raise
+    if SymbolicScope.current.get() is None:
+        where = {i for i, _ in op.tensors}
+        static = {p.name: args[i] for i, p in enumerate(op.parameters) if i not in where}
+        Node(OpCall(op, static), tuple(args[i] for i, _ in op.tensors), {}, outputs)
+    return outputs
+
+
+def _shape_of(x: Any) -> Any:
+    if x is None:
+        return None
+    if isinstance(x, (KerasTensor, Variable, np.ndarray)):
+        return x.shape
+    return engine.shape(x) if _is_tensor(x) else np.shape(x)
+
+
+def _shapes(op: Op, args: Sequence[Any]) -> list[Any]:
+    found = list(args)
+    for i, kind in op.tensors:
+        found[i] = [_shape_of(x) for x in args[i]] if kind == _MANY else _shape_of(args[i])
+    return found
+
+
+def infer(op: Op, args: Sequence[Any]) -> Any:
+    """`KerasTensor`s for what the op gives: by its rule, its parts, or a trace."""
+    if op.shape is not None:
+        shape = op.shape(*_shapes(op, args))
+        dtype = _output_dtype(op, args)
+        if isinstance(shape, list) or (shape and isinstance(shape[0], tuple)):
+            return type(shape)(KerasTensor(s, dtype, record_history=False) for s in shape)
+        return KerasTensor(shape, dtype, record_history=False)
+    if not op.traced:
+        with SymbolicScope():
+            outputs = op.function(*_promoted(op, args))
+        # A body may return an argument as it is; a node must own its outputs.
+        return tree.map_structure(_fresh, outputs)
+    return inference.trace(op.wrapper, tuple(args), {})
+
+
+def _output_dtype(op: Op, args: Sequence[Any]) -> str:
+    given = None if op.dtype_argument is None else args[op.dtype_argument]
+    if given is not None:
+        return dtypes.standardize_dtype(given)
+    if op.dtype.output is not None:
+        return op.dtype.output
+    found = _flat(op, args)
+    if not found:
+        return "int32"  # indices of where a condition holds
+    return _target(op, args) or dtypes.promote(_name_of(found[0]))
+
+
+def _promoted(op: Op, args: Sequence[Any]) -> list[Any]:
+    """`args` with the dtypes that a body gets when it is called on tensors."""
+    found, target = list(args), _target(op, args)
+    for i, kind in op.tensors:
+        to = op.apart.get(i, target)
+        found[i] = (
+            [_with_dtype(x, to) for x in args[i]] if kind == _MANY else _with_dtype(args[i], to)
+        )
+    return found
+
+
+def _with_dtype(x: Any, dtype: str | None) -> Any:
+    if not isinstance(x, KerasTensor) or dtype in (None, x.dtype):
+        return x
+    return KerasTensor(x.shape, dtype, x.sparse, x.ragged, record_history=False)
+
+
+def _fresh(x: Any) -> Any:
+    if isinstance(x, KerasTensor):
+        return KerasTensor(x.shape, x.dtype, x.sparse, x.ragged, record_history=False)
+    return x
+
+
+# Errors --------------------------------------------------------------------------
+
+
+def _explain(op: Op, args: Sequence[Any], error: Exception) -> None:
+    """Raise the shared error for arguments that break the op's shape rule.
+
+    Engines word the same mistake in different ways; the rule words it once. Any other
+    error goes on as it is, with a note that names the op.
+    """
+    if getattr(error, "_explained", False):
+        return
+    broken: ValueError | None = None
+    if op.shape is not None:
+        try:
+            op.shape(*_shapes(op, args))
+        except (ValueError, TypeError, IndexError) as found:
+            broken = ValueError(short(f"ops.{op.name}: {found} Received: {_received(op, args)}"))
+    if broken is not None:
+        broken._explained = True  # type: ignore[attr-defined]
+        raise broken from error
+    error._explained = True  # type: ignore[attr-defined]
+    error.add_note(short(f"In ops.{op.name}({_received(op, args)})"))
+
+
+def _received(op: Op, args: Sequence[Any]) -> str:
+    parts = []
+    for parameter, value in zip(op.parameters, args, strict=True):
+        if isinstance(value, (KerasTensor, Variable)):
+            text = f"shape {value.shape}"
+        elif isinstance(value, (list, tuple)) and not all(isinstance(v, int) for v in value):
+            text = f"[{', '.join(describe(v) for v in value[:4])}]"
+        else:
+            text = str(value) if isinstance(value, (list, tuple)) else describe(value)
+        parts.append(f"{parameter.name}={text}")
+    return ", ".join(parts)

@@ -1,0 +1,241 @@
+"""Ops in saved graphs: Keras names a class for each (`"Add"`), with some arguments as its
+config and the others as arguments of the call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from keraslite.core import tree
+from keraslite.core.errors import UnsafeModelError, nearest, short
+from keraslite.core.graph import Node, node_of
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.op import Op, OpCall
+
+_MODULE = "keras.src.ops."
+
+# Modules of the classes; every other class is in `numpy`, or where the op itself lives.
+_MODULES = {
+    "core": (
+        "cast", "convert_to_tensor", "saturate_cast", "scatter", "scatter_update", "slice",
+        "slice_update", "stop_gradient", "unstack",
+    ),
+    "math": (
+        "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2",
+        "in_top_k", "irfft", "istft", "logdet", "logsumexp", "rfft", "rsqrt", "segment_max",
+        "segment_min", "segment_prod", "segment_sum", "stft", "top_k", "view_as_complex",
+        "view_as_real",
+    ),
+    "linalg": (
+        "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "lstsq", "lu_factor",
+        "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular", "svd",
+    ),
+    "einops": ("rearrange",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+# Classes whose name is not the op's in CamelCase.
+_CLASSES = {
+    "abs": "Absolute",
+    "allclose": "AllClose",
+    "batch_normalization": "BatchNorm",
+    "cdist": "CDist",
+    "conj": "Conjugate",
+    "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss",
+    "extract_patches_3d": "ExtractPatches",
+    "fft": "FFT",
+    "fft2": "FFT2",
+    "hard_swish": "HardSilu",
+    "hsv_to_rgb": "HSVToRGB",
+    "ifft2": "IFFT2",
+    "irfft": "IRFFT",
+    "isin": "IsIn",
+    "istft": "ISTFT",
+    "layer_normalization": "LayerNorm",
+    "psnr": "PSNR",
+    "rfft": "RFFT",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "rms_normalization": "RMSNorm",
+    "searchsorted": "SearchSorted",
+    "ssim": "SSIM",
+    "stft": "STFT",
+    "svd": "SVD",
+    "swish": "Silu",
+}
+# Two ops of one class: files mean this one.
+_PREFERRED = {
+    "Absolute": "absolute",
+    "Conjugate": "conjugate",
+    "ExtractPatches": "extract_patches",
+    "HardSilu": "hard_silu",
+    "Silu": "silu",
+}
+# Arguments of the call where they are not just the tensors; all others are the config.
+_CALLED_WITH = {
+    "bincount": ("x",),
+    "clip": ("x",),
+    "dot_product_attention": ("query", "key", "value", "bias", "mask", "scale"),
+    "get_item": ("x", "key"),
+    "isclose": ("x1", "x2", "rtol", "atol"),
+    "nan_to_num": ("x",),
+    "nanpercentile": ("x", "q"),
+    "nanquantile": ("x", "q"),
+    "pad": ("x", "constant_values"),
+    "percentile": ("x", "q"),
+    "quantile": ("x", "q"),
+    "rearrange": ("tensor", "pattern"),
+    "scale_and_translate": ("images", "output_shape", "scale", "translation"),
+    "slice": ("inputs", "start_indices"),
+    "slice_update": ("inputs", "start_indices", "updates"),
+    "trapezoid": ("y",),
+}
+
+
+def _camel(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def _public_name(op: Op) -> str:
+    return op.name.lstrip("_")
+
+
+def _called_with(op: Op) -> tuple[str, ...]:
+    tensors = tuple(op.parameters[i].name for i, _ in op.tensors)
+    return _CALLED_WITH.get(_public_name(op), tensors)
+
+
+# Writing -------------------------------------------------------------------------------
+
+
+def _bound(call: OpCall, node: Node | None = None) -> dict[str, Any]:
+    """All arguments of a recorded op by name; tensors only where a node is given."""
+    tensors = iter(node.args if node is not None else ())
+    where = {i for i, _ in call.op.tensors}
+    return {
+        p.name: next(tensors, None) if i in where else call.static[p.name]
+        for i, p in enumerate(call.op.parameters)
+    }
+
+
+def op_entry(call: OpCall) -> dict[str, Any]:
+    """What a file holds for a recorded op, without its calls."""
+    from keraslite.core.serialization import serialize_value
+
+    name = _public_name(call.op)
+    area = call.op.function.__module__.split(".")[2:3]
+    own = area[0] if area and area[0] in ("nn", "image", "linalg") else "numpy"
+    nodes = call._inbound_nodes
+    arguments = _bound(call, nodes[0] if nodes else None)
+    called = _called_with(call.op)
+    config = {k: serialize_value(v) for k, v in arguments.items() if k not in called}
+    class_name = _CLASSES.get(name, _camel(name))
+    return {
+        "module": _MODULE + _MODULE_OF.get(name, own),
+        "class_name": class_name,
+        "config": {"name": call.name, **config},
+        "registered_name": class_name,
+    }
+
+
+def op_arguments(node: Node) -> tuple[tuple, dict[str, Any]]:
+    """The arguments that a file holds for one call of an operation; tensors as they are."""
+    call = node.operation
+    if not isinstance(call, OpCall):
+        return node.args, node.kwargs
+    arguments = _bound(call, node)
+    return tuple(arguments[name] for name in _called_with(call.op)), {}
+
+
+# Reading -------------------------------------------------------------------------------
+
+
+class RestoredOp:
+    """An op named by a file: called on symbolic tensors it records itself in the graph.
+
+    Args:
+        function: the public op.
+        config: the arguments that belong to all calls; `name` among them.
+    """
+
+    def __init__(self, function: Callable[..., Any], config: dict[str, Any]) -> None:
+        self.function = function
+        self.config = {k: _tuples(v) for k, v in config.items() if k != "name"}
+        self.name = config.get("name") or function.__name__
+        self._inbound_nodes: list[Any] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = _tuples(args), {k: _tuples(v) for k, v in kwargs.items()}
+        if not any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+            raise UnsafeModelError(f"The op {self.name!r} of the graph is called on no tensor.")
+        try:
+            outputs = self.function(**self._arguments(args, kwargs))
+        except TypeError as error:
+            raise self._unfit(error) from error
+        leaves = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+        node = node_of(leaves[0])
+        if node is not None and len(node.outputs) == len(leaves) and isinstance(
+            node.operation, OpCall
+        ):
+            node.operation.name = self.name
+        self._inbound_nodes.append(node)
+        return outputs
+
+    def _arguments(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        names = [n for n in inspect.signature(self.function).parameters if n not in self.config]
+        called = _CALLED_WITH.get(self.function.__name__, ())
+        names = [*called, *(n for n in names if n not in called)]
+        return {**self.config, **dict(zip(names, args, strict=False)), **kwargs}
+
+    def _unfit(self, error: TypeError) -> TypeError:
+        valid = list(inspect.signature(self.function).parameters)
+        unknown = [k for k in self.config if k not in valid]
+        hint = f" {unknown[0]!r} is no argument.{nearest(unknown[0], valid)}" if unknown else ""
+        return TypeError(
+            short(f"The op {self.name!r} of the graph ({self.function.__name__}): {error}.{hint}")
+        )
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of numbers, as JSON has them, as the tuples they were."""
+    if isinstance(value, (list, tuple)):
+        items = [_tuples(v) for v in value]
+        tensors = any(isinstance(v, KerasTensor) for v in tree.flatten(items))
+        return items if tensors and isinstance(value, list) else tuple(items)
+    return value
+
+
+@functools.cache
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Class name -> public op; the only functions that the graph of a file may call."""
+    from keraslite import ops
+
+    found: dict[str, Callable[..., Any]] = {}
+    for area in (ops, getattr(ops, "image", None)):
+        for name in getattr(area, "__all__", ()):
+            function = getattr(area, name)
+            if inspect.isfunction(function):
+                found[_CLASSES.get(name, _camel(name))] = function
+    for class_name, name in _PREFERRED.items():
+        if hasattr(ops, name):
+            found[class_name] = getattr(ops, name)
+    return found
+
+
+def op_maker(class_name: str, module: str) -> Callable[[dict[str, Any]], RestoredOp] | None:
+    """From the config of a file's op to the op; None when the class is none of an op."""
+    if not module.startswith((_MODULE, "keras.ops.", "keras.operations.")):
+        return None
+    function = _functions().get(class_name)
+    if function is None:
+        return None
+
+    def make(config: dict[str, Any]) -> RestoredOp:
+        from keraslite.core.serialization import deserialize_value
+
+        return RestoredOp(function, {k: deserialize_value(v) for k, v in config.items()})
+
+    return make

@@ -1,0 +1,194 @@
+"""Small layers: Embedding, Masking, Identity, Lambda, Wrapper."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keraslite import ops
+from keraslite.core.errors import describe
+from keraslite.layers.layer import Layer
+from keraslite.layers.options import WeightedLayer, check_positive
+
+
+class Embedding(WeightedLayer):
+    """A learned vector for each integer.
+
+    Args:
+        input_dim: number of integers, from 0 to `input_dim - 1`.
+        output_dim: length of the vectors.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: options of
+            the table.
+        mask_zero: whether 0 stands for "no value", which later layers skip.
+        weights: the table to start from.
+        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
+        quantization_config: how to quantize (not yet available).
+
+    Shapes: `(batch, ...)` integers to `(batch, ..., output_dim)`.
+    """
+
+    _not_in_config = frozenset({"weights", "lora_rank", "lora_alpha"})
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # Old scripts give the length of sequences here; it is not needed.
+        kwargs.pop("input_length", None)
+        super().__init__(**kwargs)
+        check_positive(self, input_dim=input_dim, output_dim=output_dim)
+        if lora_rank or quantization_config:
+            raise NotImplementedError("Embedding: LoRA and quantization are not available yet.")
+        self.input_dim = input_dim
+        self.output_dim = output_dim
+        self.mask_zero = mask_zero
+        self.quantization_config = None
+        self._set_options(
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        # Integers must keep their dtype on the way in.
+        self.autocast = False
+        self.supports_masking = mask_zero
+        if weights is not None:
+            self.build(None)
+            self.set_weights(weights if isinstance(weights, list) else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self._add("embeddings", (self.input_dim, self.output_dim))
+
+    @property
+    def input_dtype(self) -> str:
+        return "int32"
+
+    def call(self, inputs: Any) -> Any:
+        if ops.dtype(inputs) not in ("int32", "int64"):
+            inputs = ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class Masking(Layer):
+    """Steps whose features all equal a value are to be skipped by later layers.
+
+    Args:
+        mask_value: the value.
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+        self.built = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return inputs * ops.cast(kept, inputs.dtype)
+
+
+class Identity(Layer):
+    """Passes its input on."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Lambda(Layer):
+    """Wraps a function in a layer.
+
+    Models with a `Lambda` of an anonymous function are saved with its code, which loading
+    refuses unless `safe_mode=False`; a registered function or a `Layer` is better.
+
+    Args:
+        function: from the inputs (and maybe `mask`, `training`) to the outputs.
+        output_shape: shape of one output sample, or a function of the input shape, for
+            functions that cannot be traced.
+        mask: of the outputs, or a function `(inputs, mask) -> mask`.
+        arguments: further keyword arguments of `function`.
+    """
+
+    _ops_only = False
+
+    def __init__(
+        self,
+        function: Any,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda: `function` must be callable. Received: {describe(function)}")
+        self.function = function
+        self.arguments = arguments or {}
+        self._output_shape = output_shape
+        self.mask = mask
+        self.supports_masking = mask is not None
+        taken = inspect.signature(function).parameters
+        self._takes = {name for name in ("mask", "training") if name in taken}
+        self.built = True
+
+    @property
+    def output_shape(self) -> Any:
+        return self._output_shape
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        given = {"mask": mask, "training": training}
+        extra = {name: given[name] for name in self._takes}
+        return self.function(inputs, **self.arguments, **extra)
+
+    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._output_shape is None:
+            return super().compute_output_spec(inputs, *args, **kwargs)
+        if callable(self._output_shape):
+            return self._spec_of(tuple(self._output_shape(inputs.shape)))
+        return self._spec_of((inputs.shape[0], *self._output_shape))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+
+class Wrapper(Layer):
+    """Base of layers around another layer.
+
+    Args:
+        layer: the inner layer.
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"{type(self).__name__}: `layer` must be a Layer. Received: {describe(layer)}"
+            )
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+
+
+

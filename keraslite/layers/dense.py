@@ -1,0 +1,82 @@
+"""Dense layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraslite import ops
+from keraslite.layers.input_spec import InputSpec
+from keraslite.layers.options import WeightedLayer, check_positive, known_size
+
+
+class Dense(WeightedLayer):
+    """`activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: size of the last axis of the output.
+        activation: name or function; None for the identity.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update.
+        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
+        quantization_config: how to quantize (not yet available).
+
+    Shapes: `(..., features)` to `(..., units)`.
+
+    Example:
+        >>> keras.layers.Dense(4, activation="relu")(np.ones((2, 3))).shape
+        (2, 4)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        check_positive(self, units=units)
+        if lora_rank or quantization_config:
+            raise NotImplementedError("Dense: LoRA and quantization are not available yet.")
+        self.units = int(units)
+        self.use_bias = use_bias
+        self.quantization_config = None
+        self._set_options(
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self._linear = self.activation is None or self.activation.__name__ == "linear"
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    _not_in_config = frozenset({"lora_rank", "lora_alpha"})
+
+    def build(self, input_shape: Any) -> None:
+        features = known_size(self, input_shape, -1)
+        self.kernel = self._add("kernel", (features, self.units))
+        self.bias = self._add("bias", (self.units,)) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self._linear else self.activation(x)

@@ -1,0 +1,133 @@
+"""`EinsumDense`: a dense layer over any axes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from keraslite import ops
+from keraslite.layers.options import WeightedLayer, known_size
+
+
+class EinsumDense(WeightedLayer):
+    """`activation(einsum(equation, inputs, kernel) + bias)`.
+
+    Args:
+        equation: such as `"abc,cd->abd"`; `...` stands for leading axes.
+        output_shape: sizes of the output without the batch axis; None for sizes taken from
+            the input.
+        activation: name or function.
+        bias_axes: letters of the output that the bias has; None for no bias.
+        kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update.
+        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
+        gptq_unpacked_column_size: not used without quantization.
+        quantization_config: how to quantize (not yet available).
+
+    Example:
+        >>> layer = keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 4), bias_axes="d")
+        >>> layer(np.ones((2, 3, 5))).shape
+        (2, 3, 4)
+    """
+
+    _not_in_config = frozenset({"lora_rank", "lora_alpha"})
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if lora_rank or quantization_config:
+            raise NotImplementedError("EinsumDense: LoRA and quantization are not available yet.")
+        self.equation = equation
+        self.partial_output_shape = (
+            (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        )
+        self.bias_axes = bias_axes
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
+        self.quantization_config = None
+        self._set_options(
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    @property
+    def output_shape(self) -> Any:
+        return self.partial_output_shape
+
+    def build(self, input_shape: Any) -> None:
+        inputs, kernel, outputs = self._parsed()
+        lead = "..." in inputs
+        inputs, outputs = inputs.replace("...", ""), outputs.replace("...", "")
+        rank = len(input_shape)
+        if len(inputs) > rank or (len(inputs) != rank and not lead):
+            raise ValueError(
+                f"Layer {self.name!r}: the equation {self.equation!r} expects an input with "
+                f"{len(inputs)} axes. Received: shape={tuple(input_shape)}"
+            )
+        # Letters count from the end where leading axes are left open.
+        sizes = {c: i - len(inputs) if lead else i for i, c in enumerate(inputs)}
+        made = dict(zip(reversed(outputs), reversed(self.partial_output_shape), strict=False))
+
+        def size(letter: str) -> int:
+            if letter in sizes and letter not in outputs:
+                return known_size(self, input_shape, sizes[letter])
+            found = made.get(letter)
+            if found is None and letter in sizes:
+                found = known_size(self, input_shape, sizes[letter])
+            if found is None:
+                raise ValueError(
+                    f"Layer {self.name!r}: the size of {letter!r} in {self.equation!r} is not known. "
+                    f"Give it in `output_shape`. Received: {self.partial_output_shape}"
+                )
+            return found
+
+        self.kernel = self._add("kernel", tuple(size(c) for c in kernel))
+        self.bias = None
+        if self.bias_axes:
+            unknown = set(self.bias_axes) - set(outputs)
+            if unknown:
+                raise ValueError(
+                    f"Layer {self.name!r}: `bias_axes` must be letters of the output "
+                    f"{outputs!r}. Received: {self.bias_axes!r}"
+                )
+            first = min(outputs.index(c) for c in self.bias_axes)
+            shape = tuple(size(c) if c in self.bias_axes else 1 for c in outputs[first:])
+            self.bias = self._add("bias", shape)
+
+    def _parsed(self) -> tuple[str, str, str]:
+        match = re.fullmatch(r"([\w.]+),(\w+)->([\w.]+)", self.equation.replace(" ", ""))
+        if match is None:
+            raise ValueError(
+                f"Layer {self.name!r}: `equation` must look like 'abc,cd->abd'. "
+                f"Received: {self.equation!r}"
+            )
+        return match.group(1), match.group(2), match.group(3)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)

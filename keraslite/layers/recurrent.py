@@ -1,0 +1,427 @@
+"""Recurrent layers: a loop over time around a cell."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keraslite import ops
+from keraslite.core import tree
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.input_spec import InputSpec
+from keraslite.layers.layer import Layer
+from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from keraslite.ops.recurrent import lstm
+
+
+class RNN(Layer):
+    """Runs a cell over the steps of a sequence.
+
+    Args:
+        cell: a layer with `call(inputs, states) -> (output, new_states)`, `state_size` and,
+            where it differs, `output_size`; or a list of such cells.
+        return_sequences: all outputs in place of the last one.
+        return_state: also return the last states.
+        go_backwards: from the last step to the first.
+        stateful: begin each batch with the last states of the one before.
+        unroll: write the steps out in place of a loop.
+        zero_output_for_mask: zeros for masked steps in place of the output before.
+
+    Call arguments:
+        sequences: `(batch, time, ...)`.
+        initial_state: states to begin with.
+        mask: `(batch, time)`, False for steps to skip.
+
+    Shapes: `(batch, units)`, or `(batch, time, units)` with `return_sequences`.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for needed in ("call", "state_size"):
+            if not hasattr(cell, needed):
+                raise ValueError(
+                    f"{type(self).__name__}: `cell` must have `{needed}`. "
+                    f"Received: {type(cell).__name__}"
+                )
+        self.cell = cell
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.zero_output_for_mask = zero_output_for_mask
+        self.input_spec = None
+        self.supports_masking = True
+        self.states: Any = None
+
+    # Shapes --------------------------------------------------------------------------
+
+    @property
+    def _output_size(self) -> Any:
+        size = getattr(self.cell, "output_size", None)
+        return size if size is not None else tree.flatten(self.cell.state_size)[0]
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        shape = (sequences_shape[0], *sequences_shape[2:])
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            self.cell.build(shape)
+            self.cell.built = True
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"Layer {self.name!r}: a stateful layer needs the batch size. Give it with "
+                    f"`Input(batch_shape=...)`. Received: shape={tuple(sequences_shape)}"
+                )
+            self.states = [
+                self.add_weight(
+                    shape=s.shape, initializer="zeros", trainable=False, name=f"state_{i}",
+                    dtype=self.compute_dtype,
+                )
+                for i, s in enumerate(tree.flatten(self.get_initial_state(sequences_shape[0])))
+            ]
+
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """Zeros, or what the cell says, for `batch_size` samples."""
+        make = getattr(self.cell, "get_initial_state", None)
+        if make is not None:
+            state = make(batch_size=batch_size)
+        else:
+            state = tree.map_structure(
+                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype), self.cell.state_size
+            )
+        return list(state) if isinstance(state, (list, tuple)) else [state]
+
+    def reset_state(self) -> None:
+        """Set the states of a stateful layer to zero."""
+        for state in self.states or ():
+            state.assign(ops.zeros(state.shape, dtype=state.dtype))
+
+    reset_states = reset_state
+
+    def compute_output_spec(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
+    ) -> Any:
+        size = self._output_size
+        batch, time = sequences.shape[:2]
+        dtype = self.compute_dtype
+
+        def spec(*shape: Any) -> KerasTensor:
+            return KerasTensor(shape, dtype, record_history=False)
+
+        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        output = spec(batch, time, *sizes) if self.return_sequences else spec(batch, *sizes)
+        if not self.return_state:
+            return output
+        states = [
+            spec(batch, *(n if isinstance(n, (list, tuple)) else (n,)))
+            for n in tree.flatten(self.cell.state_size)
+        ]
+        return (output, *states)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        mask = tree.flatten(previous_mask)[0]
+        mask = mask if self.return_sequences else None
+        return [mask] + [None] * len(self.states or self._state_sizes()) if self.return_state else mask
+
+    def _state_sizes(self) -> list[Any]:
+        return tree.flatten(self.cell.state_size)
+
+    # The loop --------------------------------------------------------------------------
+
+    def call(
+        self,
+        sequences: Any,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,
+    ) -> Any:
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        if initial_state is None:
+            if self.stateful:
+                initial_state = [s.value for s in self.states]
+            else:
+                initial_state = self.get_initial_state(ops.shape(sequences)[0])
+        initial_state = list(initial_state)
+        last, outputs, states = self.inner_loop(sequences, initial_state, mask, training)
+        states = list(states)
+        if self.stateful:
+            for variable, value in zip(self.states, tree.flatten(states), strict=True):
+                variable.assign(value)
+        result = outputs if self.return_sequences else last
+        return (result, *states) if self.return_state else result
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, Any]:
+        """`(last output, outputs, last states)`; subclasses may use a fused kernel."""
+        cell = self.cell
+        project = getattr(cell, "project", None)
+        if project is not None:
+            sequences = project(sequences, training)
+            constants = cell.constants(ops.shape(sequences)[0], training)
+
+            def advance(x: Any, states: Any) -> Any:
+                return cell.step(x, states, constants)
+        else:
+            takes_training = "training" in cell._call.parameters if isinstance(cell, Layer) else False
+            extra = {"training": training} if takes_training else {}
+
+            def advance(x: Any, states: Any) -> Any:
+                return cell(x, states, **extra)
+
+        steps = ops.transpose(sequences, (1, 0, *range(2, len(sequences.shape))))
+        masks = None if mask is None else ops.transpose(mask, (1, 0))
+        if self.go_backwards:
+            steps = ops.flip(steps, axis=0)
+            masks = None if masks is None else ops.flip(masks, axis=0)
+
+        def body(carry: Any, xs: Any) -> Any:
+            previous, states = carry
+            x, kept = xs if masks is not None else (xs, None)
+            output, new_states = advance(x, list(states))
+            new_states = list(new_states)
+            if kept is not None:
+                output, shown = self._masked(kept, output, previous)
+                new_states = [_choose(kept, a, b) for a, b in zip(new_states, states, strict=True)]
+            else:
+                shown = output
+            return (output, new_states), shown
+
+        first = self._zero_output(sequences)
+        carry = (first, list(initial_state))
+        inputs = steps if masks is None else (steps, masks)
+        if self.unroll:
+            (last, states), outputs = _unrolled(body, carry, inputs)
+        else:
+            (last, states), outputs = ops.scan(body, carry, inputs)
+        if masks is not None and self.zero_output_for_mask:
+            last = outputs[-1]
+        return last, ops.transpose(outputs, (1, 0, *range(2, len(outputs.shape)))), states
+
+    def _zero_output(self, sequences: Any) -> Any:
+        size = self._output_size
+        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        return ops.zeros((ops.shape(sequences)[0], *sizes), dtype=self.compute_dtype)
+
+    def _masked(self, kept: Any, output: Any, previous: Any) -> tuple[Any, Any]:
+        """What goes on to the next step, and what is shown for this one."""
+        carried = _choose(kept, output, previous)
+        shown = _choose(kept, output, ops.zeros_like(output)) if self.zero_output_for_mask else carried
+        return carried, shown
+
+
+def _choose(kept: Any, new: Any, old: Any) -> Any:
+    kept = ops.reshape(kept, (-1, *(1,) * (len(new.shape) - 1)))
+    return ops.where(kept, new, old)
+
+
+def _unrolled(body: Any, carry: Any, inputs: Any) -> Any:
+    length = tree.flatten(inputs)[0].shape[0]
+    shown = []
+    for t in range(length):
+        carry, output = body(carry, tree.map_structure(lambda x, t=t: x[t], inputs))
+        shown.append(output)
+    return carry, ops.stack(shown)
+
+
+class _CellLayer(RNN):
+    """An RNN layer around one of our own cells, whose arguments are the cell's."""
+
+    _cell: type
+    _not_in_config = frozenset({"use_cudnn", "cell"})
+
+    def _setup(self, options: dict[str, Any]) -> None:
+        own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+        kwargs = options.pop("kwargs")
+        loop = {name: options.pop(name) for name in own}
+        loop["zero_output_for_mask"] = kwargs.pop("zero_output_for_mask", False)
+        activity = options.pop("activity_regularizer")
+        self.use_cudnn = options.pop("use_cudnn", "auto")
+        # Keras 2 wrote these; they choose between equal implementations.
+        for old in ("implementation", "time_major"):
+            kwargs.pop(old, None)
+        cell = self._cell(
+            **options, dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True)
+        )
+        RNN.__init__(self, cell, **loop, activity_regularizer=activity, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def _config_value(self, name: str, recorded: dict[str, Any], default: Any) -> Any:
+        if name in vars(self.cell):
+            return getattr(self.cell, name)
+        return super()._config_value(name, recorded, default)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in list(inspect.signature(cls._cell.__init__).parameters)[1:]:
+            if name != "kwargs":
+                setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+
+
+def _options(local: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in local.items() if k not in ("self", "__class__")}
+
+
+_DOC = """{what}
+
+    Args:
+        units: size of the output.
+        activation: of the new values.{recurrent}
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: initial values.{extra}
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, recurrent_constraint, bias_constraint: applied after updates.
+        dropout, recurrent_dropout: shares of inputs and of states that are dropped in
+            training, the same ones at every step.
+        seed: of dropout.
+        return_sequences: all outputs in place of the last one.
+        return_state: also return the last states.
+        go_backwards: from the last step to the first.
+        stateful: begin each batch with the last states of the one before.
+        unroll: write the steps out in place of a loop.
+
+    Shapes: `(batch, time, features)` to `(batch, units)` or `(batch, time, units)`.
+    """
+
+
+class SimpleRNN(_CellLayer):
+    _cell = SimpleRNNCell
+    __doc__ = _DOC.format(
+        what="Fully connected recurrent layer: the output goes back in.", recurrent="", extra=""
+    )
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._setup(_options(locals()))
+
+
+class LSTM(_CellLayer):
+    _cell = LSTMCell
+    __doc__ = _DOC.format(
+        what="Long short-term memory, Hochreiter and Schmidhuber 1997.\n\n"
+        "    The whole sequence goes to the engine's fused kernel when activations are the\n"
+        "    default ones and there is neither a mask nor recurrent dropout nor `unroll`.",
+        recurrent="\n        recurrent_activation: of the gates.",
+        extra="\n        unit_forget_bias: begin with ones in the bias of the forget gate.",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        self._setup(_options(locals()))
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, Any]:
+        cell = self.cell
+        if not cell.is_standard or mask is not None or self.unroll or (
+            training and cell.recurrent_dropout
+        ):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        outputs, h, c = lstm(
+            cell.drop_inputs(sequences, training), *initial_state, cell.kernel,
+            cell.recurrent_kernel, cell.bias, self.go_backwards,
+        )
+        return h, outputs, [h, c]
+
+
+class GRU(_CellLayer):
+    _cell = GRUCell
+    __doc__ = _DOC.format(
+        what="Gated recurrent unit, Cho et al., https://arxiv.org/abs/1406.1078",
+        recurrent="\n        recurrent_activation: of the gates.",
+        extra="\n        reset_after: apply the reset gate after the recurrent product.",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        self._setup(_options(locals()))
+
+
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]

@@ -1,0 +1,232 @@
+"""Cells: one step of a recurrent layer.
+
+A cell of ours splits its step in two, so that a layer can compute the products with the
+inputs of all steps at once: `project` before the loop, `step` inside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraslite import ops, random
+from keraslite.layers.options import WeightedLayer, check_positive, known_size
+from keraslite.random.seed_generator import SeedGenerator
+
+
+class _Cell(WeightedLayer):
+    """What the cells share: options, weights, dropout, states."""
+
+    _gates: int
+    _states = 1
+
+    def __init__(self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any):
+        kwargs = options.pop("kwargs")
+        super().__init__(**kwargs)
+        check_positive(self, units=units)
+        self.units = units
+        self._set_options(**options)
+        self.dropout = min(1.0, max(0.0, dropout))
+        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
+        self.state_size: Any = [units] * self._states if self._states > 1 else units
+        self.output_size = units
+
+    def build(self, input_shape: Any) -> None:
+        features = known_size(self, input_shape, -1)
+        width = self._gates * self.units
+        self.kernel = self._add("kernel", (features, width))
+        self.recurrent_kernel = self._add("recurrent_kernel", (self.units, width), "recurrent")
+        self.bias = self._add_bias(width) if self.use_bias else None
+
+    def _add_bias(self, width: int) -> Any:
+        return self._add("bias", (width,))
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """Zeros for `batch_size` samples."""
+        return [
+            ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+            for _ in range(self._states)
+        ]
+
+    def drop_inputs(self, x: Any, training: bool) -> Any:
+        """Inputs with some features dropped, the same ones at every step."""
+        if not training or not self.dropout:
+            return x
+        sizes = ops.shape(x)
+        noise = (sizes[0], 1, sizes[2]) if len(x.shape) == 3 else sizes
+        return random.dropout(x, self.dropout, noise, self.seed_generator)
+
+    def constants(self, batch_size: Any, training: bool) -> Any:
+        """What a step needs that is the same for all steps: the mask of the states."""
+        if not training or not self.recurrent_dropout:
+            return None
+        ones = ops.ones((batch_size, self.units), dtype=self.compute_dtype)
+        return random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+
+    def project(self, inputs: Any, training: bool = False) -> Any:
+        """The part of the step that depends on inputs only, for one step or all."""
+        x = ops.matmul(self.drop_inputs(inputs, training), self.kernel)
+        return x if self.bias is None else ops.add(x, self._input_bias())
+
+    def _input_bias(self) -> Any:
+        return self.bias
+
+    def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
+        """`(output, new states)` from projected inputs."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
+        given = states if isinstance(states, (list, tuple)) else [states]
+        constants = self.constants(ops.shape(inputs)[0], training)
+        output, new = self.step(self.project(inputs, training), list(given), constants)
+        return output, new if isinstance(states, (list, tuple)) else new[0]
+
+
+def _options(local: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in local.items() if k not in ("self", "__class__")}
+
+
+class SimpleRNNCell(_Cell):
+    """One step of `SimpleRNN`: `activation(x @ kernel + h @ recurrent_kernel + bias)`."""
+
+    _gates = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_options(locals()))
+
+    def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
+        h = states[0] if constants is None else states[0] * constants
+        output = self.activation(projected + ops.matmul(h, self.recurrent_kernel))
+        return output, [output]
+
+
+class LSTMCell(_Cell):
+    """One step of `LSTM`; gates in the order input, forget, cell, output."""
+
+    _gates = 4
+    _states = 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_options(locals()))
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether its mathematics is that of the engines' fused kernels."""
+        names = [getattr(f, "__name__", "") for f in (self.activation, self.recurrent_activation)]
+        return names == ["tanh", "sigmoid"]
+
+    def _add_bias(self, width: int) -> Any:
+        if not self.unit_forget_bias:
+            return super()._add_bias(width)
+        units, initial = self.units, self.bias_initializer
+
+        def values(shape: Any, dtype: Any = None) -> Any:
+            # Ones keep the memory open at the start: Jozefowicz et al., ICML 2015.
+            parts = [initial((units,), dtype=dtype), ops.ones((units,), dtype=dtype)]
+            return ops.concatenate([*parts, initial((2 * units,), dtype=dtype)])
+
+        return self._add("bias", (width,), initializer=values)
+
+    def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
+        h, c = states
+        h = h if constants is None else h * constants
+        z = projected + ops.matmul(h, self.recurrent_kernel)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        gate = self.recurrent_activation
+        c = gate(f) * c + gate(i) * self.activation(g)
+        output = gate(o) * self.activation(c)
+        return output, [output, c]
+
+
+class GRUCell(_Cell):
+    """One step of `GRU`; gates in the order update, reset, new values."""
+
+    _gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_options(locals()))
+
+    def _add_bias(self, width: int) -> Any:
+        return self._add("bias", (2, width) if self.reset_after else (width,))
+
+    def _input_bias(self) -> Any:
+        return self.bias[0] if self.reset_after else self.bias
+
+    def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
+        h = states[0]
+        dropped = h if constants is None else h * constants
+        units, gate = self.units, self.recurrent_activation
+        xz, xr, xh = ops.split(projected, 3, axis=-1)
+        if self.reset_after:
+            inner = ops.matmul(dropped, self.recurrent_kernel)
+            if self.bias is not None:
+                inner = inner + self.bias[1]
+            hz, hr, hh = ops.split(inner, 3, axis=-1)
+            z, r = gate(xz + hz), gate(xr + hr)
+            new = self.activation(xh + r * hh)
+        else:
+            kernel = ops.convert_to_tensor(self.recurrent_kernel)
+            hz, hr = ops.split(ops.matmul(dropped, kernel[:, : 2 * units]), 2, axis=-1)
+            z, r = gate(xz + hz), gate(xr + hr)
+            new = self.activation(xh + ops.matmul(r * dropped, kernel[:, 2 * units :]))
+        output = z * h + (1.0 - z) * new
+        return output, [output]

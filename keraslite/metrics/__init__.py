@@ -1,0 +1,171 @@
+"""Metrics: what training and evaluation report."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keraslite.core.registry import Catalog
+from keraslite.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from keraslite.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from keraslite.metrics.metric import Metric
+from keraslite.metrics.of_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from keraslite.metrics.reduction import Mean, MeanMetricWrapper, Sum
+from keraslite.metrics.regression import (
+    ConcordanceCorrelation,
+    CosineSimilarity,
+    PearsonCorrelation,
+    RootMeanSquaredError,
+    concordance_correlation,
+    pearson_correlation,
+)
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "PearsonCorrelation",
+    "Poisson",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "pearson_correlation",
+    "poisson",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+]
+
+_SHORT = {
+    "bce": BinaryCrossentropy,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+# A name gives a new metric, never a bare function: only classes are listed.
+CATALOG = Catalog(
+    "metric",
+    "keras.metrics",
+    [x for name in __all__ if inspect.isclass(x := globals().get(name))],
+    {**_SHORT, **{name.upper(): cls for name, cls in _SHORT.items()}},
+    Metric,
+)
+
+
+def get(identifier: Any) -> Any:
+    """The metric that `identifier` stands for.
+
+    Args:
+        identifier: None, a name (`"mse"`, `"mean_squared_error"`, `"MeanSquaredError"`), a
+            config, a class, a function or an instance.
+
+    Returns:
+        A new `Metric` for a name or config; a function or an instance as it is.
+
+    Raises:
+        ValueError: for an unknown name; says the nearest one.
+
+    Example:
+        >>> keras.metrics.get("mse")
+        <MeanSquaredError name=mean_squared_error>
+    """
+    return CATALOG.get(identifier)
+
+
+def serialize(metric: Any) -> Any:
+    """What a config holds for a metric; `deserialize` takes it."""
+    return CATALOG.serialize(metric)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The metric for what `serialize` gave.
+
+    Args:
+        config: a config or a name.
+        custom_objects: name -> your own class or function.
+    """
+    return CATALOG.deserialize(config, custom_objects)

@@ -1,0 +1,222 @@
+"""`Model`: a layer that can be trained, saved and inspected."""
+
+from __future__ import annotations
+
+import functools
+import json
+import types
+from collections.abc import Callable
+from typing import Any
+
+from keraslite.core.errors import nearest
+from keraslite.layers.layer import Layer
+from keraslite.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """Layers put together, with training, evaluation, prediction and saving.
+
+    There are three ways to make one: `Model(inputs, outputs)` from symbolic tensors,
+    a subclass that defines `call`, or `Sequential` for a plain stack.
+
+    Args:
+        inputs: `keras.Input`, or a list or dict of them.
+        outputs: symbolic tensor or tree of them computed from `inputs`.
+        name: of the model.
+
+    Example:
+        >>> inputs = keras.Input((37,))
+        >>> outputs = keras.layers.Dense(5, activation="softmax")(inputs)
+        >>> model = keras.Model(inputs, outputs)
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> model.fit(x, y, epochs=2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and is_graph_call(args, kwargs):
+            from keraslite.models.functional import Functional
+
+            return Functional.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if is_graph_call(args, kwargs):
+            # A subclass that calls `super().__init__(inputs, outputs)` becomes functional.
+            self.__class__ = _functional_subclass(type(self))
+            type(self)._init_graph(self, *args, **kwargs)
+            return
+        Layer.__init__(self, *args, **kwargs)
+        Trainer.__init__(self)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the model computes. Subclasses define it."""
+        raise NotImplementedError(
+            f"Model {type(self).__name__!r} must define `call(self, inputs)`, or be made as "
+            "`keras.Model(inputs, outputs)`."
+        )
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers right below the model."""
+        return self._direct_layers()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name or by its index in `layers`.
+
+        Raises:
+            ValueError: if there is none; names the nearest one.
+
+        Example:
+            >>> model.get_layer("dense_1"), model.get_layer(index=0)
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"Give a name or an index. Received: name={name!r}, index={index!r}")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"The model has {len(layers)} layers. Received: index={index}")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in layers]
+        raise ValueError(
+            f"Model {self.name!r} has no layer {name!r}.{nearest(name, names)} "
+            f"Its layers: {', '.join(names)}"[:600]
+        )
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: list[str] | tuple[str, str] | None = None,
+    ) -> None:
+        """Print a table of the layers.
+
+        Args:
+            line_length: width of the table.
+            positions: relative or absolute ends of the columns.
+            print_fn: gets the text; printed by default.
+            expand_nested: also show the layers of nested models.
+            show_trainable: with a column that says which layers are trained.
+            layer_range: first and last layer (names or patterns) to show.
+        """
+        from keraslite.utils.summary import print_summary
+
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    # Files -------------------------------------------------------------------------
+
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Save architecture, weights and training state to a `.keras` file.
+
+        Args:
+            filepath: ends in `.keras`.
+            overwrite: False asks before an existing file is replaced.
+            zipped: whether the file is one archive (the default) or a directory.
+        """
+        from keraslite.saving import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Save the weights to a `.weights.h5` file."""
+        from keraslite.saving import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Load weights from a `.weights.h5` or `.keras` file.
+
+        Args:
+            filepath: of the file.
+            skip_mismatch: leave layers alone whose weights do not fit, with a warning.
+        """
+        from keraslite.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON; `keras.models.model_from_json` makes it again."""
+        from keraslite.core.serialization import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",  # noqa: A002 - Keras's name
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Export for inference elsewhere."""
+        raise NotImplementedError(
+            "Exporting is not part of this release yet. Save the model with "
+            "`model.save('model.keras')`; Keras loads that file and exports it."
+        )
+
+    # Config ------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config()
+
+    get_config._derived = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model made from what `get_config` gave."""
+        from keraslite.core.registry import custom_object_scope
+        from keraslite.models.functional import Functional
+
+        with custom_object_scope(custom_objects or {}):
+            if {"layers", "input_layers", "output_layers"} <= set(config):
+                from keraslite.models.functional_config import functional_from_config
+
+                return functional_from_config(cls if issubclass(cls, Functional) else Functional, config)
+            return super().from_config(config)
+
+
+def is_graph_call(args: tuple, kwargs: dict[str, Any]) -> bool:
+    """Whether constructor arguments are the inputs and outputs of a graph."""
+    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or (
+        "inputs" in kwargs and "outputs" in kwargs
+    )
+
+
+@functools.cache
+def _functional_subclass(cls: type) -> type:
+    from keraslite.models.functional import Functional
+
+    if issubclass(cls, Functional):
+        return cls
+
+    def body(namespace: dict[str, Any]) -> None:
+        namespace.update(__module__=cls.__module__, __qualname__=cls.__qualname__, __doc__=cls.__doc__)
+
+    return types.new_class(cls.__name__, (cls, Functional), exec_body=body)
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """The model whose `to_json` gave `json_string`, with new weights.
+
+    Args:
+        json_string: from `model.to_json()`.
+        custom_objects: name -> class or function, for what is not built in.
+    """
+    from keraslite.core.serialization import deserialize_keras_object
+
+    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)

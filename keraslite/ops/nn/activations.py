@@ -1,0 +1,567 @@
+"""Elementwise non-linearities and the softmax family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from keraslite.backend import engine
+from keraslite.core import shapes
+from keraslite.core.op import FLOAT, KEEP, Tensor, TensorLike, composite, kernel, primitive
+from keraslite.ops import numpy as np
+
+# Rectifiers ----------------------------------------------------------------------
+
+
+@primitive(shapes.same, KEEP)
+def relu(x: TensorLike) -> Tensor:
+    """Rectified linear unit: `max(x, 0)`.
+
+    Args:
+        x: tensor of any shape; integers stay integers.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Example:
+        >>> keras.ops.relu([-1.0, 0.0, 2.0])
+        [0., 0., 2.]
+    """
+
+
+@primitive(shapes.same, FLOAT)
+def relu6(x: TensorLike) -> Tensor:
+    """Rectified linear unit with a ceiling: `min(max(x, 0), 6)`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.relu6([-1.0, 3.0, 8.0])
+        [0., 3., 6.]
+    """
+
+
+@primitive(shapes.same, FLOAT)
+def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
+    """`x` where it is positive, `negative_slope * x` elsewhere.
+
+    Args:
+        x: tensor of any shape.
+        negative_slope: gradient below zero.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.leaky_relu([-1.0, 2.0])
+        [-0.2, 2.]
+    """
+
+
+@primitive(shapes.same, FLOAT)
+def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
+    """Exponential linear unit: `x` where positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Args:
+        x: tensor of any shape.
+        alpha: minus the limit for large negative `x`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.elu([-1.0, 2.0])
+        [-0.632, 2.]
+
+    Reference: Clevert et al., 2016 (https://arxiv.org/abs/1511.07289).
+    """
+
+
+@primitive(shapes.same, FLOAT)
+def selu(x: TensorLike) -> Tensor:
+    """Scaled exponential linear unit: `1.0507 * elu(x, alpha=1.6733)`.
+
+    The constants keep zero mean and unit variance from layer to layer.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.selu([-1.0, 2.0])
+        [-1.111, 2.101]
+
+    Reference: Klambauer et al., 2017 (https://arxiv.org/abs/1706.02515).
+    """
+
+
+@composite(shapes.same, FLOAT)
+def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
+    """Continuously differentiable ELU: `max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`.
+
+    Args:
+        x: tensor of any shape.
+        alpha: minus the limit for large negative `x`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.celu([-1.0, 2.0], alpha=2.0)
+        [-0.787, 2.]
+
+    Reference: Barron, 2017 (https://arxiv.org/abs/1704.07483).
+    """
+    return np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+
+
+@primitive(shapes.same, FLOAT)
+def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
+    """Gaussian error linear unit: `x` times the standard normal distribution function of `x`.
+
+    Args:
+        x: tensor of any shape.
+        approximate: use `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3)))` in place of
+            `0.5 x (1 + erf(x / sqrt(2)))`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.gelu([-1.0, 2.0], approximate=False)
+        [-0.159, 1.954]
+
+    Reference: Hendrycks and Gimpel, 2016 (https://arxiv.org/abs/1606.08415).
+    """
+
+
+@composite(None, KEEP)
+def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
+    """`x` where it is greater than `threshold`, `default_value` elsewhere.
+
+    Args:
+        x: tensor of any shape.
+        threshold: the limit.
+        default_value: what replaces values up to the limit.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.threshold([0.0, 1.0, 2.0], 1.0, -1.0)
+        [-1., -1., 2.]
+    """
+    return np.where(x > threshold, x, default_value)
+
+
+# Sigmoids ------------------------------------------------------------------------
+
+
+@primitive(shapes.same, FLOAT)
+def sigmoid(x: TensorLike) -> Tensor:
+    """Logistic function: `1 / (1 + exp(-x))`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x` with values between 0 and 1.
+
+    Example:
+        >>> keras.ops.sigmoid([-1.0, 0.0, 1.0])
+        [0.269, 0.5, 0.731]
+    """
+
+
+@primitive(shapes.same, FLOAT)
+def log_sigmoid(x: TensorLike) -> Tensor:
+    """Logarithm of the logistic function, `-softplus(-x)`, without underflow.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.log_sigmoid([-100.0, 0.0])
+        [-100., -0.693]
+    """
+
+
+@composite(shapes.same, FLOAT)
+def hard_sigmoid(x: TensorLike) -> Tensor:
+    """Piecewise linear approximation of the sigmoid: `relu6(x + 3) / 6`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x` with values between 0 and 1.
+
+    Example:
+        >>> keras.ops.hard_sigmoid([-3.0, 0.0, 1.5])
+        [0., 0.5, 0.75]
+    """
+    return relu6(x + 3.0) / 6.0
+
+
+@composite(shapes.same, FLOAT)
+def sparse_sigmoid(x: TensorLike) -> Tensor:
+    """Sigmoid with two flat ends: 0 up to -1, 1 from 1 on, `(x + 1) / 2` between.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x` with values between 0 and 1.
+
+    Example:
+        >>> keras.ops.sparse_sigmoid([-2.0, 0.0, 0.5])
+        [0., 0.5, 0.75]
+
+    Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
+    """
+    return np.clip(0.5 * (x + 1.0), 0.0, 1.0)
+
+
+@primitive(shapes.same, FLOAT)
+def silu(x: TensorLike) -> Tensor:
+    """Sigmoid linear unit, also called swish: `x * sigmoid(x)`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.silu([-1.0, 2.0])
+        [-0.269, 1.762]
+
+    Reference: Ramachandran et al., 2017 (https://arxiv.org/abs/1710.05941).
+    """
+
+
+@composite(shapes.same, FLOAT)
+def hard_silu(x: TensorLike) -> Tensor:
+    """`x * hard_sigmoid(x)`, also called hard swish.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.hard_silu([-4.0, 1.0, 4.0])
+        [0., 0.667, 4.]
+
+    Reference: Howard et al., 2019 (https://arxiv.org/abs/1905.02244).
+    """
+    return x * (relu6(x + 3.0) / 6.0)
+
+
+swish = silu
+hard_swish = hard_silu
+
+
+def _glu_shape(x: shapes.Shape, axis: int = -1) -> shapes.Shape:
+    axis = shapes.canonical_axis(axis, len(x))
+    size = x[axis]
+    if size is not None and size % 2:
+        raise ValueError(f"The size along `axis` must be even; it is {size}.")
+    return (*x[:axis], None if size is None else size // 2, *x[axis + 1 :])
+
+
+@composite(_glu_shape, FLOAT)
+def glu(x: TensorLike, axis: int = -1) -> Tensor:
+    """Gated linear unit: the first half of `x` along `axis` times the sigmoid of the second.
+
+    Args:
+        x: tensor with an even size along `axis`.
+        axis: the axis to halve.
+
+    Returns:
+        Tensor of the shape of `x` with half the size along `axis`.
+
+    Raises:
+        ValueError: if the size along `axis` is odd.
+
+    Example:
+        >>> keras.ops.glu([1.0, 2.0, 0.0, 0.0])
+        [0.5, 1.]
+
+    Reference: Dauphin et al., 2017 (https://arxiv.org/abs/1612.08083).
+    """
+    values, gates = np.split(x, 2, axis)
+    return values * sigmoid(gates)
+
+
+# Softplus and relatives ----------------------------------------------------------
+
+
+@primitive(shapes.same, FLOAT)
+def softplus(x: TensorLike) -> Tensor:
+    """Smooth rectifier: `log(1 + exp(x))`, without overflow.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.softplus([-1.0, 0.0, 100.0])
+        [0.313, 0.693, 100.]
+    """
+
+
+@composite(shapes.same, FLOAT)
+def squareplus(x: TensorLike, b: float = 4) -> Tensor:
+    """Algebraic smooth rectifier: `(x + sqrt(x**2 + b)) / 2`.
+
+    Args:
+        x: tensor of any shape.
+        b: smoothness; 0 gives `relu`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.squareplus([-1.0, 0.0, 1.0])
+        [0.618, 1., 1.618]
+
+    Reference: Barron, 2021 (https://arxiv.org/abs/2112.11687).
+    """
+    return (x + np.sqrt(x * x + float(b))) / 2.0
+
+
+@composite(shapes.same, FLOAT)
+def sparse_plus(x: TensorLike) -> Tensor:
+    """Rectifier with a quadratic bend: 0 up to -1, `(x + 1)**2 / 4` to 1, then `x`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.sparse_plus([-2.0, 0.0, 3.0])
+        [0., 0.25, 3.]
+
+    Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
+    """
+    bend = np.clip(x, -1.0, 1.0) + 1.0
+    return np.where(x < 1.0, bend * bend / 4.0, x)
+
+
+@primitive(shapes.same, FLOAT)
+def softsign(x: TensorLike) -> Tensor:
+    """`x / (1 + abs(x))`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x` with values between -1 and 1.
+
+    Example:
+        >>> keras.ops.softsign([-1.0, 0.0, 3.0])
+        [-0.5, 0., 0.75]
+    """
+
+
+# Shrinkage and tanh --------------------------------------------------------------
+
+
+@composite(shapes.same, FLOAT)
+def tanh_shrink(x: TensorLike) -> Tensor:
+    """`x - tanh(x)`.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.tanh_shrink([-1.0, 0.0, 1.0])
+        [-0.238, 0., 0.238]
+    """
+    return x - np.tanh(x)
+
+
+@composite(shapes.same, FLOAT)
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
+    """`x` moved by `threshold` towards zero, and zero between `-threshold` and `threshold`.
+
+    Args:
+        x: tensor of any shape.
+        threshold: how far values move.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.soft_shrink([-2.0, 0.1, 2.0])
+        [-1.5, 0., 1.5]
+    """
+    return np.where(x > threshold, x - threshold, np.where(x < -threshold, x + threshold, 0.0))
+
+
+@composite(shapes.same, FLOAT)
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
+    """`x`, but zero between `-threshold` and `threshold`.
+
+    Args:
+        x: tensor of any shape.
+        threshold: values of at most this magnitude become zero.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+        >>> keras.ops.hard_shrink([-2.0, 0.1, 2.0])
+        [-2., 0., 2.]
+    """
+    return np.where(np.absolute(x) > threshold, x, 0.0)
+
+
+@composite(shapes.same, KEEP)
+def hard_tanh(x: TensorLike) -> Tensor:
+    """`x`, limited to values from -1 to 1.
+
+    Args:
+        x: tensor of any shape; integers stay integers.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Example:
+        >>> keras.ops.hard_tanh([-2.0, 0.5, 2.0])
+        [-1., 0.5, 1.]
+    """
+    return np.clip(x, -1, 1)
+
+
+# The softmax family --------------------------------------------------------------
+
+
+_softmax = kernel("softmax")
+_log_softmax = kernel("log_softmax")
+
+
+def _over_axes(compute: Callable, x: Tensor, axis: int | Sequence[int] | None) -> Tensor:
+    """A kernel for one axis, applied to one axis, several or all."""
+    if isinstance(axis, int):
+        return compute(x, axis)
+    rank = len(x.shape)
+    axes = shapes.canonical_axes(axis, rank)
+    order = [i for i in range(rank) if i not in axes] + list(axes)
+    moved = engine.kernels.transpose(x, tuple(order))
+    sizes = engine.dynamic_shape(moved)
+    flat = engine.kernels.reshape(moved, (*sizes[: rank - len(axes)], -1))
+    back = engine.kernels.reshape(compute(flat, -1), sizes)
+    return engine.kernels.transpose(back, tuple(order.index(i) for i in range(rank)))
+
+
+def _axes_shape(x: shapes.Shape, axis: int | Sequence[int] | None = -1) -> shapes.Shape:
+    shapes.canonical_axes(axis, len(x))
+    return tuple(x)
+
+
+@composite(_axes_shape, FLOAT, native=False)
+def softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Tensor:
+    """Exponentials divided by their sum: `exp(x) / sum(exp(x))`, without overflow.
+
+    Args:
+        x: tensor of at least one axis.
+        axis: the axis, or axes, whose values shall sum to one; None for all.
+
+    Returns:
+        Tensor of the shape of `x` with values between 0 and 1.
+
+    Raises:
+        ValueError: if `x` has no such axis.
+
+    Example:
+        >>> keras.ops.softmax([0.0, 0.0])
+        [0.5, 0.5]
+    """
+    return _over_axes(_softmax, x, axis)
+
+
+@composite(_axes_shape, FLOAT, native=False)
+def log_softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Tensor:
+    """Logarithm of the softmax: `x - log(sum(exp(x)))`, without overflow.
+
+    Args:
+        x: tensor of at least one axis.
+        axis: the axis, or axes, whose probabilities sum to one; None for all.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: if `x` has no such axis.
+
+    Example:
+        >>> keras.ops.log_softmax([0.0, 0.0])
+        [-0.693, -0.693]
+    """
+    return _over_axes(_log_softmax, x, axis)
+
+
+@composite(_axes_shape, FLOAT)
+def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
+    """Euclidean projection of `x` on the probability simplex; many results are exactly zero.
+
+    It is `max(x - tau, 0)` with the `tau` that makes the values sum to one.
+
+    Args:
+        x: tensor of at least one axis.
+        axis: the axis whose values shall sum to one.
+
+    Returns:
+        Tensor of the shape of `x` with values between 0 and 1.
+
+    Example:
+        >>> keras.ops.sparsemax([0.5, 0.2, -2.0])
+        [0.65, 0.35, 0.]
+
+    Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
+    """
+    scores = np.flip(np.sort(x, axis), axis)
+    excess = np.cumsum(scores, axis) - 1.0
+    ranks = np.cumsum(np.ones_like(scores), axis)
+    # The support is the set of the k largest scores that lie above their common tau.
+    supported = np.where(ranks * scores > excess, ranks, 0.0)
+    size = np.max(supported, axis, keepdims=True)
+    last = np.where(ranks == size, excess, 0.0)
+    tau = np.sum(last, axis, keepdims=True) / size
+    return np.maximum(x - tau, 0.0)
+
+
+@composite(None, FLOAT)
+def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
+    """Complex numbers from polar coordinates: `abs_ * (cos(angle) + i sin(angle))`.
+
+    Args:
+        abs_: the magnitudes.
+        angle: the angles in radians; its shape broadcasts with that of `abs_`.
+
+    Returns:
+        Complex tensor.
+
+    Example:
+        >>> keras.ops.polar([2.0], [3.14159265 / 2])
+        [0. + 2.j]
+    """
+    return np.add(abs_ * np.cos(angle), np.multiply(abs_ * np.sin(angle), 1j))

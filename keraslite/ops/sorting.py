@@ -1,0 +1,259 @@
+"""Order: sorting, searching, ranking, counting, differences of neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keraslite.core import dtypes, shapes
+from keraslite.core.op import (
+    FLOAT,
+    KEEP,
+    TO_BOOL,
+    TO_INDEX,
+    DtypeRule,
+    Tensor,
+    TensorLike,
+    composite,
+    kernel,
+    primitive,
+)
+from keraslite.ops.arithmetic import add, multiply, subtract
+from keraslite.ops.core import cast, dtype, shape
+from keraslite.ops.indexing import get_item, take, take_along_axis
+from keraslite.ops.logic import isfinite, isnan, less, logical_and, not_equal, where
+from keraslite.ops.reductions import any, sum
+from keraslite.ops.shaping import expand_dims, reshape, transpose
+
+__all__ = [
+    "argsort",
+    "bincount",
+    "diff",
+    "digitize",
+    "in_top_k",
+    "median",
+    "searchsorted",
+    "sort",
+    "top_k",
+]
+
+
+@composite(shapes.cumulative, KEEP, native=False)
+def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
+    """Sort in rising order; NaN comes last.
+
+    Args:
+        x: a tensor.
+        axis: the axis; None sorts the flattened tensor.
+
+    Returns:
+        A tensor of the shape of `x`, or a vector for `axis=None`.
+
+    Example:
+        >>> keras.ops.sort([3, 1, 2])
+        array([1, 2, 3], dtype=int32)
+    """
+    return _sort(reshape(x, (-1,)), 0) if axis is None else _sort(x, axis)
+
+
+@composite(shapes.cumulative, TO_INDEX, native=False)
+def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
+    """The indices that sort; equal elements keep their order. See `sort`.
+
+    Returns:
+        An int32 tensor.
+    """
+    return _argsort(reshape(x, (-1,)), 0) if axis is None else _argsort(x, axis)
+
+
+_sort, _argsort, _top_k = map(kernel, ("sort", "argsort", "top_k"))
+
+
+@primitive(None, KEEP)
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest elements along the last axis, and where they stand.
+
+    Args:
+        x: a tensor.
+        k: how many.
+        sorted: whether they come in falling order.
+
+    Returns:
+        `(values, indices)`, each of shape `x.shape[:-1] + (k,)`; indices are int32.
+
+    Example:
+        >>> keras.ops.top_k([1, 3, 2], 2)
+        (array([3, 2], dtype=int32), array([1, 2], dtype=int32))
+    """
+
+
+def _in_top_k_shape(targets: Any, predictions: Any, k: int) -> Any:
+    if len(predictions) != len(targets) + 1:
+        raise ValueError("`predictions` must have one axis more than `targets`, the classes.")
+    return shapes.broadcast(targets, predictions[:-1])
+
+
+@composite(_in_top_k_shape, TO_BOOL, native=False)
+def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
+    """Whether the right class is among the `k` with the highest predictions.
+
+    Classes that tie with the `k`-th count as in.
+
+    Args:
+        targets: class indices of shape `(batch,)`.
+        predictions: of shape `(batch, classes)`.
+        k: how many classes.
+
+    Returns:
+        A boolean tensor shaped like `targets`; False where the prediction of the right
+        class is not finite or its index out of range.
+    """
+    classes = shape(predictions)[-1]
+    inside = logical_and(targets >= 0, targets < classes)
+    index = expand_dims(where(inside, targets, 0), -1)
+    mine = take_along_axis(predictions, index, -1)
+    above = sum(cast(predictions > mine, "int32"), -1)
+    valid = logical_and(inside, isfinite(reshape(mine, shape(targets))))
+    return logical_and(valid, less(above, k))
+
+
+_INDICES = DtypeRule(dtypes.promote, output="int32")
+
+
+def _search_shape(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    if side not in ("left", "right"):
+        raise ValueError("`side` must be 'left' or 'right'.")
+    if len(sorted_sequence) != 1:
+        raise ValueError("`sorted_sequence` must have one axis.")
+    return values
+
+
+_searchsorted = kernel("searchsorted")
+
+
+@composite(_search_shape, _INDICES, native=False)
+def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
+    """Where values would stand in a sorted vector.
+
+    Args:
+        sorted_sequence: a vector in rising order.
+        values: a tensor.
+        side: `"left"`: before equal elements; `"right"`: behind them.
+
+    Returns:
+        An int32 tensor shaped like `values`.
+
+    Raises:
+        ValueError: for another `side`, or if the sequence is no vector.
+
+    Example:
+        >>> keras.ops.searchsorted([1, 3, 5], [3, 4])
+        array([1, 2], dtype=int32)
+    """
+    _search_shape(sorted_sequence.shape, values.shape, side)
+    return _searchsorted(sorted_sequence, values, side)
+
+
+def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
+    """The bin that each element falls into: how many edges are not above it.
+
+    Args:
+        x: a tensor.
+        bins: edges in rising order.
+
+    Returns:
+        An int32 tensor shaped like `x`.
+
+    Example:
+        >>> keras.ops.digitize([0.5, 2.0], [1.0, 2.0, 3.0])
+        array([0, 2], dtype=int32)
+    """
+    return searchsorted(bins, x, "right")
+
+
+def _bincount_shape(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    if len(x) not in (1, 2):
+        raise ValueError(f"`x` must have 1 or 2 axes; it has {len(x)}.")
+    return (*x[:-1], None)
+
+
+@primitive(_bincount_shape, DtypeRule(dtypes.promote, apart={"x": None}))
+def bincount(
+    x: TensorLike,
+    weights: TensorLike | None = None,
+    minlength: int = 0,
+    sparse: bool = False,
+) -> Tensor:
+    """How often each number from 0 on occurs.
+
+    How long the result is depends on the values; in a compiled step of a static engine
+    it is `minlength`.
+
+    Args:
+        x: integers that are not negative: a vector, or a batch of vectors.
+        weights: what each occurrence counts, shaped like `x`; 1 by default.
+        minlength: the least length of the result.
+        sparse: whether to return a sparse tensor, where the engine has them.
+
+    Returns:
+        A tensor with the counts as its last axis: int32, or the dtype of `weights`.
+
+    Example:
+        >>> keras.ops.bincount([1, 1, 3])
+        array([0, 2, 0, 1], dtype=int32)
+    """
+
+
+@composite(shapes.reduce, FLOAT)
+def median(
+    x: TensorLike, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Tensor:
+    """The middle element in order of size, or the mean of the two middle ones.
+
+    Args:
+        x: a tensor.
+        axis: an axis, several, or None for all.
+        keepdims: whether the reduced axes stay with size 1.
+
+    Returns:
+        A float tensor without these axes; NaN where an element is NaN.
+
+    Example:
+        >>> keras.ops.median([1, 5, 2, 8])
+        3.5
+    """
+    rank, sizes = len(x.shape), shape(x)
+    axes = shapes.canonical_axes(axis, rank)
+    rest = [i for i in range(rank) if i not in axes]
+    flat = reshape(transpose(x, (*rest, *axes)), (*[sizes[i] for i in rest], -1))
+    ordered, count = sort(flat), shape(flat)[-1]
+    middle = multiply(
+        0.5, add(take(ordered, (count - 1) // 2, -1), take(ordered, count // 2, -1))
+    )
+    found = where(any(isnan(flat), -1), float("nan"), middle)
+    kept = [1 if i in axes else n for i, n in enumerate(sizes)]
+    return reshape(found, kept) if keepdims else found
+
+
+@composite(shapes.diff, KEEP)
+def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
+    """Each element less the one before it; of booleans, whether they differ.
+
+    Args:
+        a: a tensor.
+        n: how many times.
+        axis: the axis.
+
+    Returns:
+        A tensor whose size along the axis is smaller by `n`.
+
+    Example:
+        >>> keras.ops.diff([1, 4, 9])
+        array([3, 5], dtype=int32)
+    """
+    at = shapes.canonical_axis(axis, len(a.shape))
+    join = not_equal if dtype(a) == "bool" else subtract
+    before = (slice(None),) * at
+    for _ in range(n):
+        a = join(get_item(a, (*before, slice(1, None))), get_item(a, (*before, slice(None, -1))))
+    return a

@@ -1,0 +1,663 @@
+"""`Optimizer`: from gradients to new values, with everything around the update itself."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keraslite import ops
+from keraslite.backend import engine
+from keraslite.core.configurable import Configurable, parameters_of
+from keraslite.core.errors import describe, short, unexpected_arguments
+from keraslite.core.naming import auto_name, to_snake_case
+from keraslite.core.op import Tensor
+from keraslite.core.scopes import StatelessScope, name_scope
+from keraslite.core.variable import Variable
+from keraslite.optimizers.branches import either
+from keraslite.optimizers.clipping import clip_by_global_norm, clip_by_norm
+from keraslite.optimizers.schedules import LearningRateSchedule
+
+_OLD_ARGUMENTS = {
+    "lr": "It is called `learning_rate` now.",
+    "decay": "Pass `learning_rate=keras.optimizers.schedules.InverseTimeDecay(learning_rate, "
+    "decay_steps=1, decay_rate=decay)`; decay of weights is `weight_decay`.",
+}
+_MISSING_RATE = object()
+
+
+class Optimizer(Configurable):
+    """Base class of optimizers.
+
+    A subclass makes its variables in `build` with `add_optimizer_variables`, and assigns to
+    a variable and to those in `update_step`.
+
+    Args:
+        learning_rate: a number, a `LearningRateSchedule`, or a function without arguments.
+        weight_decay: the fraction, times the learning rate, by which variables shrink at each
+            update (decoupled, https://arxiv.org/abs/1711.05101).
+        clipnorm: the greatest norm of the gradient of one variable.
+        clipvalue: the greatest absolute value of an element of a gradient.
+        global_clipnorm: the greatest norm of all gradients together.
+        use_ema: whether to keep moving averages of the variables, which
+            `finalize_variable_values` puts in their place at the end of training.
+        ema_momentum: the part of an average that stays at an update.
+        ema_overwrite_frequency: put the averages in place after every so many updates.
+        loss_scale_factor: `scale_loss` multiplies by it and `apply` divides by it, so that
+            small gradients survive in float16.
+        gradient_accumulation_steps: update once in so many calls of `apply`, with the mean
+            gradient, as a batch that many times as large would. Only updates count as
+            `iterations`, for schedules and averages too.
+        name: of the optimizer; made from the class by default.
+
+    Raises:
+        ValueError: for arguments that are unknown, or do not go together.
+
+    Example:
+        >>> class Sign(keras.optimizers.Optimizer):
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         self.assign_sub(variable, learning_rate * keras.ops.sign(gradient))
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._reject(kwargs)
+        self.name = auto_name(to_snake_case(type(self).__name__)) if name is None else name
+        if not isinstance(self.name, str) or "/" in self.name:
+            raise ValueError(f"`name` must be a string without '/'. Received: name={name!r}")
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_options()
+
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable_variables: list[Variable] = []
+        self._trainable_variables_indices: dict[int, int] = {}
+        self._model_variables_moving_average: list[Variable | None] = []
+        self._accumulated_gradients: list[Variable] = []
+        self._excluded: tuple[set[int], list[str]] = (set(), [])
+        self._decays: dict[int, bool] = {}
+        self._iterations = self.add_variable(
+            (), dtype="int32", aggregation="only_first_replica", name="iteration"
+        )
+        self._learning_rate: Any = _MISSING_RATE
+        self.learning_rate = learning_rate
+
+    def _reject(self, kwargs: dict[str, Any]) -> None:
+        for old, hint in _OLD_ARGUMENTS.items():
+            if old in kwargs:
+                raise ValueError(f"{type(self).__name__} has no argument `{old}`. {hint}")
+        if kwargs:
+            valid = parameters_of(type(self))
+            raise ValueError(str(unexpected_arguments(type(self).__name__, kwargs, valid)))
+
+    def _check_options(self) -> None:
+        clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+        if sum(value is not None for value in clips.values()) > 1:
+            given = ", ".join(f"{name}={value}" for name, value in clips.items())
+            raise ValueError(
+                f"Only one of clipnorm, clipvalue and global_clipnorm may be set. Received: {given}"
+            )
+        for name, value in clips.items():
+            if value is not None and value <= 0:
+                raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
+        if self.use_ema and not 0 <= self.ema_momentum <= 1:
+            raise ValueError(
+                f"`ema_momentum` must lie in [0, 1]. Received: ema_momentum={self.ema_momentum}"
+            )
+        for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ValueError(
+                    f"`{name}` must be an integer >= {least}, or None. Received: {name}={value!r}"
+                )
+
+    # The learning rate -----------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> Any:
+        """The current rate: the `Variable` that holds it, or what the schedule gives now."""
+        return self._learning_rate if self._rate_is_settable else self._current_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        first = self._learning_rate is _MISSING_RATE
+        if isinstance(value, LearningRateSchedule) or (
+            callable(value) and not isinstance(value, Variable)
+        ):
+            if self._rate_is_settable:
+                self._variables = [v for v in self._variables if v is not self._learning_rate]
+            self._learning_rate = value
+        elif self._rate_is_settable:
+            self._learning_rate.assign(value)
+        elif not first:
+            raise TypeError(
+                f"Optimizer {self.name!r}: its learning rate follows a schedule, so it cannot be "
+                "set to a number. Make the optimizer with `learning_rate=<number>`."
+            )
+        elif isinstance(value, bool) or np.shape(_plain(value)) != () or not _is_number(value):
+            raise ValueError(
+                f"Optimizer {self.name!r}: `learning_rate` must be a number, a "
+                "LearningRateSchedule, or a function without arguments that gives a number. "
+                f"Received: {describe(value)}"
+            )
+        else:
+            self._learning_rate = self.add_variable(
+                (),
+                initializer=lambda shape, dtype: ops.full(shape, float(_plain(value)), dtype),
+                aggregation="only_first_replica",
+                name="learning_rate",
+            )
+
+    @property
+    def _rate_is_settable(self) -> bool:
+        return isinstance(self._learning_rate, Variable)
+
+    def _current_rate(self) -> Tensor:
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate.value
+        if isinstance(rate, LearningRateSchedule):
+            return rate(self._updates_done())
+        return ops.convert_to_tensor(rate(), "float32")
+
+    # Variables -------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its own variables: the iteration, the learning rate, then those of `build`."""
+        direct = [v for v in vars(self).values() if isinstance(v, Variable)]
+        return list({id(v): v for v in (*self._variables, *direct)}.values())
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates were done: a `Variable`, or a tensor when gradients accumulate."""
+        return self._updates_done() if self.gradient_accumulation_steps else self._iterations
+
+    def _updates_done(self) -> Tensor:
+        calls = self._iterations.value
+        steps = self.gradient_accumulation_steps
+        return calls if steps is None else calls // steps
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Make the variables that go with `variables`; does nothing the second time."""
+        if self.built:
+            return
+        variables = list(variables)
+        self._trainable_variables = variables
+        self._trainable_variables_indices = {id(v): i for i, v in enumerate(variables)}
+        self.built = True
+        if self.use_ema:
+            self._model_variables_moving_average = self.add_optimizer_variables(
+                variables, "average"
+            )
+        if self.gradient_accumulation_steps:
+            self._accumulated_gradients = [
+                self.add_variable_from_reference(v, "gradient_accumulator") for v in variables
+            ]
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to this optimizer.
+
+        Args:
+            shape: of the variable.
+            initializer: a name or a function.
+            dtype: `floatx()` by default.
+            aggregation: how replicas of it combine.
+            layout: how it is spread over devices.
+            name: last part of its path.
+        """
+        with name_scope(self.name, caller=self):
+            variable = Variable(
+                initializer,
+                shape=tuple(shape),
+                dtype=dtype,
+                trainable=False,
+                autocast=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
+            )
+        self._variables.append(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Make a variable with the shape, dtype and layout of another one.
+
+        Args:
+            reference_variable: usually one that the optimizer trains.
+            name: what it is for, such as `"momentum"`; follows the name of the other one.
+            initializer: a name or a function.
+        """
+        path = reference_variable.path.replace("/", "_")
+        return self.add_variable(
+            reference_variable.shape,
+            initializer,
+            reference_variable.dtype,
+            layout=getattr(reference_variable, "layout", None),
+            name=f"{path}_{name or 'var'}",
+        )
+
+    def add_optimizer_variables(
+        self,
+        trainable_variables: Iterable[Variable],
+        name: str | Sequence[str],
+        initializer: Any = "zeros",
+    ) -> Any:
+        """Make one variable for each trainable one.
+
+        Args:
+            trainable_variables: the arguments of `build`.
+            name: what they are for; a list of names makes several for each.
+            initializer: a name or a function; or a list, one for each name.
+
+        Returns:
+            A list with one entry for each trainable variable; None for those that their
+            gradient overwrites. For a list of names a tuple of such lists.
+        """
+        names = [name] if isinstance(name, str) else list(name)
+        several = isinstance(initializer, (list, tuple))
+        initializers = list(initializer) if several else [initializer] * len(names)
+        columns: tuple[list[Variable | None], ...] = tuple([] for _ in names)
+        for variable in trainable_variables:
+            skip = variable.overwrite_with_gradient
+            for column, one, start in zip(columns, names, initializers, strict=True):
+                made = None if skip else self.add_variable_from_reference(variable, one, start)
+                column.append(made)
+        return columns[0] if isinstance(name, str) else columns
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._trainable_variables_indices[id(variable)]
+
+    # Applying gradients ----------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+        """Update variables from pairs `(gradient, variable)`: see `apply`.
+
+        Returns:
+            The counter of calls.
+        """
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self._iterations
+
+    def apply(
+        self, grads: Iterable[Any], trainable_variables: Iterable[Variable] | None = None
+    ) -> None:
+        """Update variables from their gradients.
+
+        Args:
+            grads: one gradient for each variable; None leaves a variable as it is.
+            trainable_variables: the variables; those of `build` by default.
+
+        Raises:
+            ValueError: if all gradients are None, their number is wrong, or the optimizer
+                was built for other variables.
+        """
+        gradients = list(grads)
+        if not gradients:
+            return
+        variables = self._variables_for(gradients, trainable_variables)
+        gradients, variables = _with_gradient(gradients, variables)
+        with engine.no_grad():
+            gradients = [
+                ops.convert_to_tensor(g, v.dtype) for g, v in zip(gradients, variables, strict=True)
+            ]
+            if self.loss_scale_factor:
+                gradients = [g / self.loss_scale_factor for g in gradients]
+            if self.gradient_accumulation_steps:
+                self._accumulate(gradients, variables)
+            else:
+                self._update_variables(gradients, variables)
+            self._iterations.assign(self._iterations.value + 1)
+
+    def _variables_for(
+        self, gradients: list[Any], given: Iterable[Variable] | None
+    ) -> list[Variable]:
+        if given is not None:
+            variables = list(given)
+            self.build(variables)
+            for variable in variables:
+                if id(variable) not in self._trainable_variables_indices:
+                    raise ValueError(
+                        f"Optimizer {self.name!r} was built for other variables. Received: a "
+                        f"gradient for {variable.path!r}. Make a new optimizer, or build this one "
+                        "with all variables first."
+                    )
+        elif not self.built:
+            raise ValueError(
+                f"Optimizer {self.name!r} does not know its variables yet. Call "
+                "`optimizer.build(variables)`, or `apply(grads, variables)`."
+            )
+        else:
+            variables = self._trainable_variables
+        if len(gradients) != len(variables):
+            raise ValueError(
+                f"Optimizer {self.name!r}: expected one gradient for each of {len(variables)} "
+                f"variables. Received: {len(gradients)} gradients"
+            )
+        return variables
+
+    def _accumulate(self, gradients: list[Tensor], variables: list[Variable]) -> None:
+        """Add to the accumulators; in the last of so many calls update with the mean."""
+        steps = self.gradient_accumulation_steps
+        accumulators = [self._accumulated_gradients[self._get_variable_index(v)] for v in variables]
+        totals = [
+            ops.maximum(a.value, g) if v.overwrite_with_gradient else a.value + g
+            for a, g, v in zip(accumulators, gradients, variables, strict=True)
+        ]
+
+        def keep() -> None:
+            for accumulator, total in zip(accumulators, totals, strict=True):
+                accumulator.assign(total)
+
+        def update() -> None:
+            means = [
+                total if v.overwrite_with_gradient else total / steps
+                for total, v in zip(totals, variables, strict=True)
+            ]
+            self._update_variables(means, variables)
+            for accumulator, total in zip(accumulators, totals, strict=True):
+                accumulator.assign(ops.zeros_like(total))
+
+        is_last = ops.equal((self._iterations.value + 1) % steps, 0)
+        either(is_last, update, keep, [*self.variables, *variables])
+
+    def _update_variables(self, gradients: list[Tensor], variables: list[Variable]) -> None:
+        """One real update: all that a large batch would do once."""
+        if any(v.overwrite_with_gradient for v in variables):
+            gradients, variables = _overwrite(gradients, variables)
+        gradients = self._clip(gradients)
+        rate = self._current_rate()
+        if not self._fused_update(gradients, variables, rate):
+            self._decay_weights(variables, rate)
+            self._update_each(gradients, variables, rate)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+        if self.use_ema:
+            self._update_averages()
+
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
+        if self.clipnorm is not None:
+            return [clip_by_norm(g, self.clipnorm) for g in gradients]
+        if self.global_clipnorm is not None:
+            return clip_by_global_norm(gradients, self.global_clipnorm)
+        if self.clipvalue is not None:
+            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
+        return gradients
+
+    def _fused_update(
+        self, gradients: list[Tensor], variables: list[Variable], learning_rate: Tensor
+    ) -> bool:
+        """Decay and update all variables in one call of the engine, where it can."""
+        return False
+
+    def _update_each(
+        self, gradients: list[Tensor], variables: list[Variable], learning_rate: Tensor
+    ) -> None:
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
+        """Update one variable from its gradient."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update_step`.")
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Set a variable."""
+        variable.assign(ops.cast(value, variable.dtype))
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a variable."""
+        variable.assign(variable.value + ops.cast(value, variable.dtype))
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a variable."""
+        variable.assign(variable.value - ops.cast(value, variable.dtype))
+
+    # Weight decay ----------------------------------------------------------------
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Iterable[Variable] | None = None,
+        var_names: Iterable[str] | None = None,
+    ) -> None:
+        """Leave variables out of weight decay.
+
+        Args:
+            var_list: the variables.
+            var_names: regular expressions; those match whose name contains one.
+
+        Example:
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        """
+        self._excluded = ({id(v) for v in var_list or ()}, list(var_names or ()))
+        self._decays.clear()
+
+    def _uses_decay(self, variable: Variable) -> bool:
+        found = self._decays.get(id(variable))
+        if found is None:
+            ids, names = self._excluded
+            found = id(variable) not in ids and not any(re.search(n, variable.name) for n in names)
+            self._decays[id(variable)] = found
+        return found
+
+    def _decay_weights(self, variables: list[Variable], learning_rate: Tensor) -> None:
+        if self.weight_decay is None:
+            return
+        for variable in variables:
+            if self._uses_decay(variable):
+                share = ops.cast(learning_rate * self.weight_decay, variable.dtype)
+                variable.assign(variable.value * (1.0 - share))
+
+    # Moving averages -------------------------------------------------------------
+
+    def _averaged(self) -> list[tuple[Variable, Variable]]:
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        return [(v, average) for v, average in pairs if average is not None]
+
+    def _update_averages(self) -> None:
+        done = self._updates_done()
+        # The first average is the value itself, so that it owes nothing to its start.
+        keep = self.ema_momentum * ops.cast(ops.greater(done, 0), "float32")
+        every = self.ema_overwrite_frequency
+        for variable, average in self._averaged():
+            share = ops.cast(keep, variable.dtype)
+            mean = share * average.value + (1.0 - share) * variable.value
+            average.assign(mean)
+            if every:
+                now = ops.equal((done + 1) % every, 0)
+                variable.assign(ops.where(now, mean, variable.value))
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Put the moving averages in the place of the variables, where `use_ema` is set.
+
+        Args:
+            var_list: the variables of the model; those of `build` among them count.
+        """
+        if self.use_ema:
+            wanted = {id(v) for v in var_list}
+            for variable, average in self._averaged():
+                if id(variable) in wanted:
+                    variable.assign(average.value)
+
+    # Loss scaling, stateless use, state ------------------------------------------
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss to differentiate: times `loss_scale_factor`, where one is set."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """`apply` as a pure function; the optimizer must be built.
+
+        Args:
+            optimizer_variables: values for `variables`.
+            grads: gradients.
+            trainable_variables: values for the variables of `build`.
+
+        Returns:
+            New values of the trainable variables, and of the optimizer's.
+
+        Raises:
+            ValueError: if the optimizer is not built, or a number of values is wrong.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Optimizer {self.name!r}: call `optimizer.build(trainable_variables)` before "
+                "`stateless_apply`."
+            )
+        own, trained = self.variables, self._trainable_variables
+        for what, values, wanted in (
+            ("optimizer_variables", optimizer_variables, own),
+            ("trainable_variables", trainable_variables, trained),
+        ):
+            if len(values) != len(wanted):
+                raise ValueError(
+                    f"Optimizer {self.name!r}: `{what}` must hold {len(wanted)} values. "
+                    f"Received: {len(values)}"
+                )
+        values = [*trainable_variables, *optimizer_variables]
+        with StatelessScope(zip([*trained, *own], values, strict=True)):
+            self.apply(grads)
+            return [v.value for v in trained], [v.value for v in own]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the values of `variables`, in their order.
+
+        Raises:
+            ValueError: if the optimizer is not built, or the number of values is wrong.
+        """
+        variables = self.variables
+        if not self.built or len(weights) != len(variables):
+            state = f"{len(variables)} variables" if self.built else "not been built yet"
+            raise ValueError(
+                f"Optimizer {self.name!r} has {state}; `set_weights` needs one value for each. "
+                f"Received: {len(weights)} values"
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the values of `variables` into `store`, under `"0"`, `"1"`..."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the values of `variables` from `store`; warns and leaves them if it has others."""
+        variables = self.variables
+        if len(store) != len(variables):
+            warnings.warn(
+                f"Optimizer {self.name!r} keeps its state: it has {len(variables)} variables and "
+                f"the saved one {len(store)}.",
+                stacklevel=2,
+            )
+            return
+        for i, variable in enumerate(variables):
+            variable.assign(store[str(i)])
+
+    def _config_value(self, name: str, recorded: dict[str, Any], default: Any) -> Any:
+        if name == "learning_rate":
+            rate = self._learning_rate
+            return float(rate.numpy()) if isinstance(rate, Variable) else rate
+        return super()._config_value(name, recorded, default)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """An optimizer made from what `get_config` gave.
+
+        Args:
+            config: the configuration.
+            custom_objects: name -> your own class or function.
+        """
+        from keraslite.core.registry import CustomObjectScope
+
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _plain(value: Any) -> Any:
+    return value.numpy() if isinstance(value, Variable) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.ndarray, np.generic, Variable)) or engine.is_tensor(
+        value
+    )
+
+
+def _with_gradient(
+    gradients: list[Any], variables: list[Variable]
+) -> tuple[list[Any], list[Variable]]:
+    """Without the pairs whose gradient is None."""
+    missing = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
+    if not missing:
+        return gradients, variables
+    names = short(", ".join(missing), 300)
+    if len(missing) == len(gradients):
+        raise ValueError(
+            "No gradient for any variable: the loss does not depend on them. Check that the loss "
+            f"is computed from the model's outputs. Variables: {names}"
+        )
+    warnings.warn(
+        f"No gradient for {len(missing)} variables, which stay as they are: the loss does not "
+        f"depend on them. Variables: {names}",
+        stacklevel=4,
+    )
+    pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+    return [g for g, _ in pairs], [v for _, v in pairs]
+
+
+def _overwrite(
+    gradients: list[Tensor], variables: list[Variable]
+) -> tuple[list[Tensor], list[Variable]]:
+    """Set the variables whose gradient is their new value; returns the others."""
+    rest = []
+    for gradient, variable in zip(gradients, variables, strict=True):
+        if variable.overwrite_with_gradient:
+            variable.assign(gradient)
+        else:
+            rest.append((gradient, variable))
+    return [g for g, _ in rest], [v for _, v in rest]

@@ -1,0 +1,169 @@
+"""HDF5 files of weights: opened with suspicion, read one array at a time.
+
+A file is checked as a whole before anything is read: no links or data outside of it, no
+declared sizes beyond what is stored, only numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+import h5py
+import numpy as np
+
+from keraslite.core import dtypes
+from keraslite.core.errors import UnsafeModelError, short
+
+#: Root of the attribute that holds the checksum of an array; other readers ignore it.
+CHECKSUM = "crc32"
+_SLACK = 16 * 2**20
+_KINDS = "fiubcSV"
+
+
+class DamagedFileError(ValueError):
+    """A file that is truncated, changed or not what its name says."""
+
+
+def damaged(path: str, why: object) -> DamagedFileError:
+    return DamagedFileError(
+        short(f"The file {path!r} is truncated or damaged: {why}. Load another copy of it.")
+    )
+
+
+@contextlib.contextmanager
+def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
+    """The checked HDF5 file in `source`; `path` is its name in messages.
+
+    Raises:
+        UnsafeModelError: for links and data outside of the file, and false sizes.
+        DamagedFileError: if HDF5 cannot read it.
+    """
+    try:
+        file = h5py.File(source, "r")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {path!r}.") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise damaged(path, error) from error
+    with file:
+        with _reading(path):
+            _check(file, path, _size_of(file))
+        yield file
+
+
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (UnsafeModelError, DamagedFileError):
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def _size_of(file: h5py.File) -> int:
+    return file.id.get_filesize()
+
+
+def _check(root: h5py.Group, path: str, size: int) -> None:
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        group = stack.pop()
+        for name in group:
+            where = f"{group.name.rstrip('/')}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise _unsafe(path, where, "is a link to another place")
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                stack.append(item)
+            elif isinstance(item, h5py.Dataset):
+                _check_dataset(item, path, where, size)
+            else:
+                raise _unsafe(path, where, "is a named type")
+
+
+def _check_dataset(item: h5py.Dataset, path: str, where: str, size: int) -> None:
+    plan = item.id.get_create_plist()
+    if plan.get_layout() == h5py.h5d.VIRTUAL:
+        raise _unsafe(path, where, "takes its data from other files (virtual dataset)")
+    if plan.get_external_count():
+        raise _unsafe(path, where, "takes its data from another file (external storage)")
+    if item.dtype.kind not in _KINDS:
+        raise _unsafe(path, where, f"does not hold numbers (dtype {item.dtype})")
+    if item.nbytes > 3 * size + _SLACK:
+        declared = f"declares {item.nbytes:,} bytes (shape {item.shape})"
+        raise _unsafe(path, where, f"{declared} in a file of {size:,} bytes")
+
+
+def _unsafe(path: str, where: str, what: str) -> UnsafeModelError:
+    return UnsafeModelError(short(f"Refused to load {path!r}: {short(where, 160)!r} {what}."))
+
+
+class StoredArray:
+    """An array in a file that is read when it is needed.
+
+    Attributes:
+        shape, dtype: known without reading.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, path: str) -> None:
+        self._dataset = dataset
+        self._path = path
+        self.shape: tuple[int, ...] = dataset.shape
+        name = dataset.attrs.get("dtype")
+        self.dtype = np.dtype(dtypes.standardize_dtype(name)) if name else dataset.dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        with _reading(self._path):
+            raw = self._dataset[()]
+        array = np.asarray(raw)
+        expected = self._dataset.attrs.get(CHECKSUM)
+        if expected is not None and int(expected) != _checksum(array):
+            raise damaged(self._path, f"the checksum of {self._dataset.name!r} does not fit")
+        if array.dtype != self.dtype:
+            array = array.view(self.dtype)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view("uint8"))
+
+
+def read_variables(group: h5py.Group, path: str) -> Mapping[str, Any]:
+    """The arrays of one object by name: nested groups become nested dicts."""
+    return {
+        name: StoredArray(item, path)
+        if isinstance(item, h5py.Dataset)
+        else read_variables(item, path)
+        for name, item in group.items()
+    }
+
+
+def write_variables(group: h5py.Group, values: Mapping[str, Any]) -> None:
+    """Write arrays, variables and nested dicts of them."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            write_variables(group.create_group(name), value)
+            continue
+        array = np.asarray(value)
+        stored = array
+        if array.dtype.kind == "V" or array.dtype.isbuiltin == 2:
+            # bfloat16 and the like: HDF5 has no such types.
+            stored = array.view(f"V{array.dtype.itemsize}")
+        dataset = group.create_dataset(name, data=stored)
+        if stored is not array:
+            dataset.attrs["dtype"] = array.dtype.name
+        dataset.attrs[CHECKSUM] = np.uint32(_checksum(stored))

@@ -1,0 +1,205 @@
+"""The loss that `compile` was given, applied to all outputs of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keraslite import losses as losses_module
+from keraslite import ops
+from keraslite.core import dtypes
+from keraslite.core.errors import short
+from keraslite.losses import Loss
+from keraslite.metrics import Mean
+from keraslite.training.outputs import SINGLE, match, output_items
+
+
+class CompiledLoss(Loss):
+    """Sum of the losses of the outputs, each with its weight.
+
+    Args:
+        loss: a loss (name, function, `Loss`), or a list or dict of them by output.
+        loss_weights: a number for each output, in the same forms.
+        output_names: names of the outputs when they are a list.
+        aliases: names of the layers that make the outputs.
+    """
+
+    def __init__(
+        self,
+        loss: Any,
+        loss_weights: Any = None,
+        output_names: Sequence[str] | None = None,
+        aliases: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(name="compile_loss")
+        self._loss = loss
+        self._loss_weights = loss_weights
+        self._output_names = output_names
+        self._aliases = aliases
+        self._losses: dict[str, Any] | None = None
+        self._weights: dict[str, float | None] = {}
+        self.trackers: dict[str, Mean] = {}
+        # Names are wrong at `compile`, not at the first batch.
+        for entry in _leaves(loss):
+            losses_module.get(entry)
+
+    @property
+    def metrics(self) -> list[Mean]:
+        """Means of the single losses, when there are several outputs."""
+        return list(self.trackers.values())
+
+    @property
+    def built(self) -> bool:
+        return self._losses is not None
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Match losses, weights and targets with the outputs; check what they expect."""
+        if self._losses is not None:
+            return
+        outputs = output_items(y_pred, self._output_names)
+        names = list(outputs)
+        found = match(
+            "`loss`", self._loss, names, partial=True, aliases=self._aliases, everywhere=True
+        )
+        losses = {name: losses_module.get(entry) for name, entry in found.items()}
+        self._losses = {
+            name: loss
+            if loss is None or isinstance(loss, Loss)
+            else losses_module.LossFunctionWrapper(loss, name=getattr(loss, "__name__", "loss"))
+            for name, loss in losses.items()
+        }
+        self._weights = match(
+            "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._aliases
+        )
+        if len(names) > 1:
+            self.trackers = {
+                name: Mean(name=f"{name}_loss")
+                for name, loss in self._losses.items()
+                if loss is not None
+            }
+        for name, target in self._targets(y_true, names).items():
+            loss = self._losses[name]
+            if loss is not None and target is not None:
+                check_target(loss, target, outputs[name], name)
+
+    def _targets(self, y_true: Any, names: list[str]) -> dict[str, Any]:
+        partial = any(loss is None for loss in (self._losses or {}).values())
+        if isinstance(y_true, (list, tuple)) and names == [SINGLE]:
+            return {SINGLE: y_true[0] if len(y_true) == 1 else y_true}
+        return match("targets", y_true, names, partial=partial, aliases=self._aliases)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        self.build(y_true, y_pred)
+        assert self._losses is not None
+        outputs = output_items(y_pred, self._output_names)
+        names = list(outputs)
+        targets = self._targets(y_true, names)
+        weights = match(
+            "sample weights", sample_weight, names, partial=True, aliases=self._aliases,
+            everywhere=True,
+        )
+        total = None
+        for name, loss in self._losses.items():
+            if loss is None:
+                continue
+            if targets[name] is None:
+                raise ValueError(
+                    f"The loss {loss.name!r} of output {name!r} needs targets. Received: None. "
+                    "Give `y` to `fit`."
+                )
+            value = loss(targets[name], outputs[name], weights[name])
+            weight = self._weights.get(name)
+            tracker = self.trackers.get(name)
+            if tracker is not None:
+                tracker.update_state(value, sample_weight=_batch_size(outputs[name]))
+            if weight is not None:
+                value = ops.multiply(value, float(weight))
+            total = value if total is None else ops.add(total, value)
+        return ops.zeros(()) if total is None else total
+
+    call = __call__
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("A compiled loss is saved with its model.")
+
+
+def _leaves(given: Any) -> list[Any]:
+    if isinstance(given, dict) and "class_name" not in given:
+        return [x for value in given.values() for x in _leaves(value)]
+    if isinstance(given, (list, tuple)):
+        return [x for value in given for x in _leaves(value)]
+    return [] if given is None else [given]
+
+
+def _batch_size(x: Any) -> Any:
+    return ops.shape(x)[0] if len(x.shape) else None
+
+
+_CATEGORICAL = ("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "categorical_crossentropy")
+_SPARSE = ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
+
+
+def _kind(loss: Loss) -> str:
+    function = getattr(loss, "fn", None)
+    return getattr(function, "__name__", "") if type(loss).__name__ == "LossFunctionWrapper" else (
+        type(loss).__name__
+    )
+
+
+def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
+    """Raise for targets that a built-in loss would silently broadcast or misread."""
+    kind = _kind(loss)
+    if not type(loss).__module__.startswith(__name__.partition(".")[0]):
+        return
+    where = "" if name == SINGLE else f" of output {name!r}"
+    given, expected = tuple(target.shape), tuple(output.shape)
+    received = f"Received: targets of shape {given}, outputs of shape {expected}"
+    classes = expected[-1] if expected else None
+    if kind in _SPARSE:
+        if len(given) == len(expected) and len(given) > 1 and given[-1] == classes != 1:
+            raise ValueError(
+                short(
+                    f"The loss {loss.name!r}{where} expects integer labels of shape "
+                    f"{expected[:-1]}, but the targets look one-hot. Use "
+                    f"'categorical_crossentropy', or labels `y.argmax(-1)`. {received}"
+                )
+            )
+        return
+    if kind in _CATEGORICAL and classes is not None and classes > 1:
+        integers = len(given) < len(expected) or (len(given) == len(expected) and given[-1] == 1)
+        if integers:
+            raise ValueError(
+                short(
+                    f"The loss {loss.name!r}{where} expects one-hot targets of shape {expected}, "
+                    f"but the targets look like integer labels. Use "
+                    f"'sparse_categorical_crossentropy', or `keras.utils.to_categorical(y, "
+                    f"{classes})`. {received}"
+                )
+            )
+    if dtypes.standardize_dtype(target.dtype) == "string":
+        raise ValueError(
+            f"The loss {loss.name!r}{where} expects numbers, but the targets are strings. Map "
+            f"them to integers with `keras.layers.StringLookup`. {received}"
+        )
+    squeezed = len(given) == len(expected) - 1 and classes == 1
+    extra = len(given) == len(expected) + 1 and given[-1] == 1
+    same = len(given) == len(expected) and all(
+        a is None or b is None or a == b for a, b in zip(given, expected, strict=True)
+    )
+    if not (same or squeezed or extra) and type(loss).__module__ != "__main__":
+        if kind == "LossFunctionWrapper" or _is_custom(loss):
+            return
+        raise ValueError(
+            short(
+                f"The loss {loss.name!r}{where} compares targets with outputs element by element: "
+                f"expected targets of shape {expected}. {received}. Check the number of units of "
+                "the last layer."
+            )
+        )
+
+
+def _is_custom(loss: Loss) -> bool:
+    """Whether a user's function is inside: it may compare what it likes."""
+    function = getattr(loss, "fn", None)
+    package = __name__.partition(".")[0]
+    return function is not None and not getattr(function, "__module__", "").startswith(package)

@@ -1,0 +1,186 @@
+"""The metrics that `compile` was given, one set an output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keraslite import losses as losses_module
+from keraslite import metrics as metrics_module
+from keraslite.core.errors import describe
+from keraslite.metrics import Metric
+from keraslite.training.compiled_loss import _leaves
+from keraslite.training.outputs import SINGLE, match, output_items
+
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
+
+class CompiledMetrics:
+    """Metrics by output.
+
+    Args:
+        metrics: a list for the only output, or lists in a list or dict by output.
+        weighted_metrics: the same, for metrics that use sample weights.
+        output_names: names of the outputs when they are a list.
+        aliases: names of the layers that make the outputs.
+    """
+
+    def __init__(
+        self,
+        metrics: Any,
+        weighted_metrics: Any = None,
+        output_names: Sequence[str] | None = None,
+        aliases: Sequence[str] | None = None,
+    ) -> None:
+        self._given = metrics
+        self._given_weighted = weighted_metrics
+        self._output_names = output_names
+        self._aliases = aliases
+        self.built = False
+        # (output, shown name, metric, weighted)
+        self._entries: list[tuple[str, str, Metric, bool]] = []
+        for entry in [*_leaves(metrics), *_leaves(weighted_metrics)]:
+            if entry not in (*_ACCURACY, *_CROSSENTROPY):
+                metrics_module.get(entry)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        return [metric for _, _, metric, _ in self._entries]
+
+    @property
+    def variables(self) -> list[Any]:
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Make the metrics, now that the outputs are known."""
+        if self.built:
+            return
+        outputs = output_items(y_pred, self._output_names)
+        names = list(outputs)
+        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
+        for given, weighted in ((self._given, False), (self._given_weighted, True)):
+            what = "`weighted_metrics`" if weighted else "`metrics`"
+            for output, entries in _by_output(what, given, names, self._aliases).items():
+                for entry in entries:
+                    metric = _make(entry, targets[output], outputs[output])
+                    if metric is not None:
+                        name = _shown_name(entry, metric)
+                        shown = name if len(names) == 1 else f"{output}_{name}"
+                        self._entries.append((output, self._unique(shown), metric, weighted))
+        self.built = True
+
+    def _unique(self, name: str) -> str:
+        taken = {shown for _, shown, _, _ in self._entries}
+        found, number = name, 0
+        while found in taken:
+            number += 1
+            found = f"{name}_{number}"
+        return found
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add one batch to every metric."""
+        self.build(y_true, y_pred)
+        if not self._entries:
+            return
+        outputs = output_items(y_pred, self._output_names)
+        names = list(outputs)
+        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
+        weights = match(
+            "sample weights", sample_weight, names, partial=True, aliases=self._aliases,
+            everywhere=True,
+        )
+        for output, _, metric, weighted in self._entries:
+            weight = weights[output] if weighted else None
+            metric.update_state(targets[output], outputs[output], sample_weight=weight)
+
+    def result(self) -> dict[str, Any]:
+        """The values by name."""
+        found: dict[str, Any] = {}
+        for output, shown, metric, _ in self._entries:
+            value = metric.result()
+            if isinstance(value, dict):
+                prefix = "" if output == SINGLE else f"{output}_"
+                found.update({f"{prefix}{k}": v for k, v in value.items()})
+            else:
+                found[shown] = value
+        return found
+
+    def reset_state(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+
+def _by_output(
+    what: str, given: Any, names: list[str], aliases: Sequence[str] | None
+) -> dict[str, list[Any]]:
+    """A list of metrics for every output."""
+
+    def listed(value: Any) -> list[Any]:
+        if value is None:
+            return []
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+
+    if given is None:
+        return {name: [] for name in names}
+    if isinstance(given, dict):
+        found = match(what, given, names, is_leaf=_never, partial=True, aliases=aliases)
+        return {name: listed(value) for name, value in found.items()}
+    entries = listed(given)
+    if len(names) == 1:
+        flat = entries[0] if len(entries) == 1 and isinstance(entries[0], (list, tuple)) else entries
+        return {names[0]: list(flat)}
+    if len(entries) == len(names) and all(isinstance(e, (list, tuple, type(None))) for e in entries):
+        return {name: listed(e) for name, e in zip(names, entries, strict=True)}
+    if len(entries) == len(names) and not any(isinstance(e, (list, tuple)) for e in entries):
+        return {name: listed(e) for name, e in zip(names, entries, strict=True)}
+    if len(entries) != len(names):
+        raise ValueError(
+            f"The model has {len(names)} outputs ({', '.join(names)}). Expected {what} as a dict by "
+            f"output, or a list with one entry for each. Received: {describe(given)}"
+        )
+    return {name: listed(e) for name, e in zip(names, entries, strict=True)}
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+def _shown_name(entry: Any, metric: Metric) -> str:
+    """What the user wrote, as for `"acc"`; the metric's own name otherwise."""
+    return entry if isinstance(entry, str) and entry in (*_ACCURACY, *_CROSSENTROPY, "mse", "mae") \
+        else metric.name
+
+
+def _make(entry: Any, target: Any, output: Any) -> Metric | None:
+    if entry is None:
+        return None
+    if isinstance(entry, str) and entry.lower() in (*_ACCURACY, *_CROSSENTROPY):
+        return _by_shape(entry.lower() in _ACCURACY, target, output)
+    found = metrics_module.get(entry)
+    if isinstance(found, Metric):
+        return found
+    if isinstance(found, losses_module.Loss):
+        found = found.call
+    return metrics_module.MeanMetricWrapper(found, name=getattr(found, "__name__", "metric"))
+
+
+def _by_shape(accuracy: bool, target: Any, output: Any) -> Metric:
+    """The accuracy or cross-entropy that suits the shapes, as Keras chooses it."""
+    classes = output.shape[-1] if len(output.shape) else 1
+    if classes == 1 or len(output.shape) <= 1:
+        return metrics_module.BinaryAccuracy("accuracy") if accuracy else (
+            metrics_module.BinaryCrossentropy("crossentropy")
+        )
+    sparse = target is None or len(target.shape) < len(output.shape) or target.shape[-1] == 1
+    if accuracy:
+        return (
+            metrics_module.SparseCategoricalAccuracy("accuracy")
+            if sparse
+            else metrics_module.CategoricalAccuracy("accuracy")
+        )
+    return (
+        metrics_module.SparseCategoricalCrossentropy("crossentropy")
+        if sparse
+        else metrics_module.CategoricalCrossentropy("crossentropy")
+    )

@@ -1,0 +1,71 @@
+"""Logs that stay on the device until someone reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from keraslite.backend import engine
+
+
+class LazyLogs(dict):
+    """A dict of Python floats, fetched from the device at the first read.
+
+    A callback that gets logs and does not look at them costs no synchronisation.
+    """
+
+    def __init__(self, tensors: dict[str, Any]) -> None:
+        super().__init__()
+        self._pending: dict[str, Any] | None = tensors
+
+    def _fetch(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            for key, value in pending.items():
+                super().setdefault(key, to_python(value))
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def _fetching(name: str) -> Any:
+    method = getattr(dict, name)
+
+    def fetched(self: LazyLogs, *args: Any, **kwargs: Any) -> Any:
+        self._fetch()
+        return method(self, *args, **kwargs)
+
+    return fetched
+
+
+for _name in (
+    "__getitem__", "__contains__", "__iter__", "__len__", "__repr__", "__eq__", "__or__", "__ror__",
+    "__setitem__", "__delitem__", "__bool__", "copy", "get", "items", "keys", "pop", "setdefault",
+    "update", "values",
+):
+    if hasattr(dict, _name):
+        setattr(LazyLogs, _name, _fetching(_name))
+
+
+def to_python(value: Any) -> Any:
+    """A scalar tensor as a float; dicts inside by key; larger tensors as arrays."""
+    if isinstance(value, dict):
+        return {k: to_python(v) for k, v in value.items()}
+    if engine.is_tensor(value):
+        array = engine.to_numpy(value)
+        return array.item() if array.size == 1 else array
+    return value
+
+
+def sorted_logs(logs: dict[str, Any]) -> dict[str, Any]:
+    """Plain Python values by name, in alphabetical order as Keras shows them."""
+    return {key: to_python(logs[key]) for key in sorted(logs)}
+
+
+def flatten_results(results: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """`(name, value)` with the dict that a metric may return spread out."""
+    for name, value in results.items():
+        if isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield name, value
