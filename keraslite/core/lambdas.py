@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import importlib
 import marshal
 import types
 import warnings
@@ -35,10 +36,7 @@ def load_lambda(config: dict[str, Any]) -> Callable[..., Any]:
     )
     loaded = marshal.loads(codecs.decode(code.encode("ascii"), "base64"))
     cells = tuple(types.CellType(x) for x in closure or ())
-    # Keras's lambdas see the module that loads them; ours see the public names.
-    from keraslite import ops
-
+    names = {"ops": importlib.import_module("keraslite.ops"), "__builtins__": __builtins__}
     return types.FunctionType(
-        loaded, {"ops": ops, "__builtins__": __builtins__}, "<lambda>",
-        None if defaults is None else tuple(defaults), cells or None,
+        loaded, names, "<lambda>", None if defaults is None else tuple(defaults), cells or None
     )

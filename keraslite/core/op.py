@@ -488,11 +488,10 @@ def _fresh(x: Any) -> Any:
 def _explain(op: Op, args: Sequence[Any], error: Exception) -> None:
     """Raise the shared error for arguments that break the op's shape rule.
 
-    Engines word the same mistake in different ways; the rule words it once. Any other
-    error goes on as it is, with a note that names the op.
+    Engines word the same mistake in different ways; the rule words it once. Of ops
+    inside each other the outermost one speaks. Any other error goes on as it is, with a note
+    that names the innermost op.
     """
-    if getattr(error, "_explained", False):
-        return
     broken: ValueError | None = None
     if op.shape is not None:
         try:
@@ -502,6 +501,8 @@ def _explain(op: Op, args: Sequence[Any], error: Exception) -> None:
     if broken is not None:
         broken._explained = True  # type: ignore[attr-defined]
         raise broken from error
+    if getattr(error, "_explained", False):
+        return
     error._explained = True  # type: ignore[attr-defined]
     error.add_note(short(f"In ops.{op.name}({_received(op, args)})"))
 

@@ -4,6 +4,7 @@ config and the others as arguments of the call."""
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +104,16 @@ def _public_name(op: Op) -> str:
     return op.name.lstrip("_")
 
 
+def _before_variadic(function: Callable[..., Any]) -> list[str] | None:
+    """The parameters in front of `*operands`; None for a function without one."""
+    names: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return names
+        names.append(parameter.name)
+    return None
+
+
 def _called_with(op: Op) -> tuple[str, ...]:
     tensors = tuple(op.parameters[i].name for i, _ in op.tensors)
     return _CALLED_WITH.get(_public_name(op), tensors)
@@ -127,12 +138,17 @@ def op_entry(call: OpCall) -> dict[str, Any]:
 
     name = _public_name(call.op)
     area = call.op.function.__module__.split(".")[2:3]
-    own = area[0] if area and area[0] in ("nn", "image", "linalg") else "numpy"
+    own = area[0] if area and area[0] in ("nn", "image") else "numpy"
     nodes = call._inbound_nodes
     arguments = _bound(call, nodes[0] if nodes else None)
     called = _called_with(call.op)
     config = {k: serialize_value(v) for k, v in arguments.items() if k not in called}
     class_name = _CLASSES.get(name, _camel(name))
+    if class_name not in _functions():
+        raise ValueError(
+            f"The op {name!r} of the graph has no place in files. Put the code around it into "
+            "the `call` of a registered Layer."
+        )
     return {
         "module": _MODULE + _MODULE_OF.get(name, own),
         "class_name": class_name,
@@ -147,7 +163,10 @@ def op_arguments(node: Node) -> tuple[tuple, dict[str, Any]]:
     if not isinstance(call, OpCall):
         return node.args, node.kwargs
     arguments = _bound(call, node)
-    return tuple(arguments[name] for name in _called_with(call.op)), {}
+    values = tuple(arguments[name] for name in _called_with(call.op))
+    name = _public_name(call.op)
+    variadic = _before_variadic(_functions()[_CLASSES.get(name, _camel(name))]) is not None
+    return (tuple(values[0]) if variadic else values), {}
 
 
 # Reading -------------------------------------------------------------------------------
@@ -172,7 +191,8 @@ class RestoredOp:
         if not any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             raise UnsafeModelError(f"The op {self.name!r} of the graph is called on no tensor.")
         try:
-            outputs = self.function(**self._arguments(args, kwargs))
+            args, kwargs = self._arguments(args, kwargs)
+            outputs = self.function(*args, **kwargs)
         except TypeError as error:
             raise self._unfit(error) from error
         leaves = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
@@ -184,11 +204,16 @@ class RestoredOp:
         self._inbound_nodes.append(node)
         return outputs
 
-    def _arguments(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _arguments(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Those of the call and those of the config, as the function takes them."""
+        first = _before_variadic(self.function)
+        if first is not None:
+            rest = {k: v for k, v in self.config.items() if k not in first}
+            return (*(self.config[k] for k in first if k in self.config), *args), rest
         names = [n for n in inspect.signature(self.function).parameters if n not in self.config]
         called = _CALLED_WITH.get(self.function.__name__, ())
         names = [*called, *(n for n in names if n not in called)]
-        return {**self.config, **dict(zip(names, args, strict=False)), **kwargs}
+        return (), {**self.config, **dict(zip(names, args, strict=False)), **kwargs}
 
     def _unfit(self, error: TypeError) -> TypeError:
         valid = list(inspect.signature(self.function).parameters)
@@ -211,18 +236,23 @@ def _tuples(value: Any) -> Any:
 @functools.cache
 def _functions() -> dict[str, Callable[..., Any]]:
     """Class name -> public op; the only functions that the graph of a file may call."""
-    from keraslite import ops
-
+    # By name: the core is below the ops.
+    ops = importlib.import_module("keraslite.ops")
     found: dict[str, Callable[..., Any]] = {}
     for area in (ops, getattr(ops, "image", None)):
-        for name in getattr(area, "__all__", ()):
-            function = getattr(area, name)
-            if inspect.isfunction(function):
+        for name, function in vars(area).items() if area else ():
+            ours = getattr(function, "__module__", "").startswith("keraslite.ops.")
+            if ours and inspect.isfunction(function) and not name.startswith("_"):
                 found[_CLASSES.get(name, _camel(name))] = function
     for class_name, name in _PREFERRED.items():
         if hasattr(ops, name):
             found[class_name] = getattr(ops, name)
     return found
+
+
+def op_function(name: str) -> Callable[..., Any] | None:
+    """The public op called `name`."""
+    return _functions().get(_CLASSES.get(name, _camel(name)))
 
 
 def op_maker(class_name: str, module: str) -> Callable[[dict[str, Any]], RestoredOp] | None:

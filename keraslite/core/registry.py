@@ -176,7 +176,7 @@ def _exported_names(keras_module: str) -> tuple[str, ...]:
     try:
         module = importlib.import_module(address)
     except ModuleNotFoundError as error:
-        if error.name is None or not address.startswith(error.name):
+        if not (error.name or "").startswith("keraslite"):
             raise
         return ()
     return tuple(getattr(module, "__all__", ()))
@@ -193,7 +193,9 @@ def _export(keras_module: str, name: str) -> Any:
 def _allowed(keras_module: str, found: Any) -> bool:
     if inspect.isclass(found):
         return hasattr(found, "from_config")
-    return keras_module in _OF_FUNCTIONS and inspect.isfunction(found)
+    if keras_module not in _OF_FUNCTIONS or not inspect.isfunction(found):
+        return False
+    return found.__name__ not in ("get", "serialize", "deserialize")
 
 
 def _public_module(module: str) -> str | None:

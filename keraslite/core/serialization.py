@@ -308,19 +308,13 @@ def find_function(name: Any, named: dict[str, Any] | None = None) -> Any:
     found = found if found is not None else (named or {}).get(name)
     found = found if found is not None else registry.builtin_object(name)
     if found is None:
-        found = _op_function(name)
+        from keraslite.core.op_entries import op_function
+
+        found = op_function(name)
     found = found if found is not None else registry.get_registered_object(name)
     if found is None or not callable(found):
         raise registry.unknown_object(name, "function")
     return found
-
-
-def _op_function(name: str) -> Any:
-    from keraslite import ops  # noqa: F401 - fills the table
-    from keraslite.core.op import OPS
-
-    op = OPS.get(name)
-    return None if op is None else op.wrapper
 
 
 def find_class(form: dict[str, Any], named: dict[str, Any] | None = None) -> Any:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from keraslite import constraints, dtype_policies, initializers, regularizers
+from keraslite import dtype_policies, regularizers
 from keraslite.backend import engine
 from keraslite.core import inference, tree
 from keraslite.core.configurable import parameters_of
-from keraslite.core.errors import describe, unexpected_arguments
+from keraslite.core.errors import unexpected_arguments
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor, any_symbolic
 from keraslite.core.operation import Operation
@@ -27,13 +26,11 @@ from keraslite.core.scopes import (
     current_path,
     name_scope,
 )
+from keraslite.core.tree import map_shape_structure
 from keraslite.core.variable import Variable
+from keraslite.layers.building import BuildableLayer
 from keraslite.layers.call import CallContext, call_signature, current_call
 from keraslite.layers.input_spec import check_inputs
-from keraslite.layers.tracking import owned, unique
-from keraslite.metrics.metric import Metric
-from keraslite.random.seed_generator import SeedGenerator
-from keraslite.core.tree import map_shape_structure
 
 _TENSORS = engine.tensor_types
 _mask_of = engine.get_mask
@@ -42,22 +39,7 @@ _ARRAYS = (np.ndarray, np.generic)
 _PACKAGE = __name__.partition(".")[0]
 
 
-def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build` in the layer's name scope, remembering the shapes; sets `built`."""
-
-    @functools.wraps(build)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        with name_scope(self.name, caller=self), engine.concrete():
-            if "_build_shapes" not in vars(self):
-                signature = call_signature(build)
-                self._build_shapes = signature.bind(args, kwargs)
-            build(self, *args, **kwargs)
-        self.built = True
-
-    return wrapped
-
-
-class Layer(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
+class Layer(BuildableLayer):
     """State (variables) and a computation (`call`).
 
     Subclasses define `__init__` (arguments), `build(input_shape)` (variables, once shapes
@@ -86,25 +68,16 @@ class Layer(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
         (2, 4)
     """
 
-    #: Names of attributes that refer to layers or variables of others.
-    _not_tracked: frozenset[str] = frozenset()
     #: Whether `call` is written with `ops` only, so that it runs on `KerasTensor`s.
     _ops_only = True
     _is_activation = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
-        self._engine_setup()
-        # In the instance before any `__init__`: subclasses may set attributes first.
         put = functools.partial(object.__setattr__, self)
-        put("_own_variables", [])
-        put("_losses", [])
-        put("_losses_of", None)
         put("_is_leaf", False)
         put("_checked_shape", None)
         put("_fast", False)
-        put("built", False)
-        put("_trainable", True)
         put("supports_masking", False)
         put("input_spec", None)
         put("_call", call_signature(cls.call))
@@ -112,8 +85,6 @@ class Layer(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "build" in cls.__dict__:
-            cls.build = _wrap_build(cls.__dict__["build"])  # type: ignore[method-assign]
         if "call" in cls.__dict__:
             cls._ops_only = cls.__module__.partition(".")[0] == _PACKAGE
 
@@ -135,290 +106,9 @@ class Layer(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
             raise unexpected_arguments(f"Layer {type(self).__name__}", kwargs, valid)
         self.autocast = autocast
         self._trainable = bool(trainable)
-        self._path: str | None = None
         self._parent_path = current_path()
         self._remat = RematScope.current.get()
         self.dtype_policy = dtype_policies.get(dtype)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
-            self._own_variables.append(value)
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        value = vars(self).get(name)
-        if isinstance(value, Variable):
-            self._own_variables[:] = [v for v in self._own_variables if v is not value]
-        object.__delattr__(self, name)
-
-    # What belongs to the layer -----------------------------------------------------
-
-    def _direct_layers(self) -> list[Layer]:
-        """The layers right below this one, in the order of its attributes."""
-        return unique(x for _, x in owned(self, (Layer,)))
-
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
-        seen = {id(self)}
-        if include_self:
-            yield self
-        stack = self._direct_layers()[::-1]
-        while stack:
-            layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            yield layer
-            if recursive:
-                stack.extend(layer._direct_layers()[::-1])
-
-    def _direct_state(self, kind: type) -> list[Any]:
-        return unique(x for _, x in owned(self, (kind,)))
-
-    def _tracked(self) -> Iterator[tuple[str, Any]]:
-        """`(name, variable or layer)` right below this layer, for the engine's own tools."""
-        names = {id(v): name for name, v in owned(self, (Variable,))}
-        for variable in self._variables_here():
-            yield names.get(id(variable), variable.name), variable
-        yield from owned(self, (Layer,))
-
-    def _variables_here(self) -> list[Variable]:
-        """This layer's own variables, trainable ones first; no seeds, no metrics."""
-        inside = [v for name, v in owned(self, (Variable,)) if name != "_own_variables"]
-        found = unique([*self._own_variables, *inside])
-        return [v for v in found if v._kind_trainable] + [v for v in found if not v._kind_trainable]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables, seeds among them, without those of metrics."""
-        found: list[Variable] = []
-        for layer in self._flatten_layers():
-            found.extend(layer._variables_here())
-            found.extend(seed.state for seed in layer._direct_state(SeedGenerator))
-        return unique(found)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The variables that files hold: without seeds and metrics."""
-        return unique([v for layer in self._flatten_layers() for v in layer._variables_here()])
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that training changes."""
-        return [v for v in self.variables if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables that training leaves to the layers themselves, seeds among them."""
-        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training does not change."""
-        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metrics of this layer and those below it."""
-        return unique([m for x in self._flatten_layers() for m in x._direct_state(Metric)])
-
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        return [v for metric in self.metrics for v in metric.variables]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether its variables should be trained; setting it sets all layers below."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._flatten_layers():
-            layer._trainable = bool(value)
-            for variable in layer._variables_here():
-                if variable._kind_trainable:
-                    variable.trainable = bool(value)
-
-    @property
-    def path(self) -> str:
-        """Names of the enclosing layers and its own, with slashes."""
-        return self._path or self.name
-
-    # Dtypes ----------------------------------------------------------------------
-
-    @property
-    def dtype_policy(self) -> dtype_policies.DTypePolicy:
-        """Which dtype it computes in and keeps its variables in."""
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = dtype_policies.get(value)
-        compute, variable = self._dtype_policy.compute_dtype, self._dtype_policy.variable_dtype
-        self._native_dtype = engine.native_dtype(compute)
-        self._mixed = compute != variable
-        self._fast = False
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of the computation."""
-        return self._dtype_policy.compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the variables."""
-        return self._dtype_policy.variable_dtype
-
-    dtype = variable_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that float inputs are cast to."""
-        return self.compute_dtype
-
-    @property
-    def quantization_mode(self) -> str | None:
-        """How it is quantized, None when it is not."""
-        return self._dtype_policy.quantization_mode
-
-    # Building ----------------------------------------------------------------------
-
-    def build(self, input_shape: Any) -> None:
-        """Create the variables for inputs of `input_shape`. Subclasses override it."""
-        self.built = True
-
-    def _build_for(self, arguments: dict[str, Any]) -> None:
-        """Call `build` with the shapes of the arguments of `call`."""
-        if self.built:
-            return
-        build = type(self).build
-        if build is Layer.build:
-            return
-        expected = call_signature(getattr(build, "__wrapped__", build))
-        shapes = {}
-        for name, value in arguments.items():
-            leaves = [x for x in tree.flatten(value) if x is not None]
-            if leaves and all(hasattr(x, "shape") for x in leaves):
-                shapes[name] = tree.map_structure(
-                    lambda x: None if x is None else tuple(x.shape), value
-                )
-        wanted = [p for p in expected.parameters if p.endswith("_shape")]
-        if len(wanted) > 1 or (wanted and wanted[0].removesuffix("_shape") in shapes):
-            given = {p: shapes.get(p.removesuffix("_shape")) for p in wanted}
-            optional = expected.signature.parameters
-            given = {
-                p: s for p, s in given.items() if s is not None or optional[p].default is optional[p].empty
-            }
-            self.build(**given)
-        elif shapes:
-            self.build(next(iter(shapes.values())))
-        else:
-            raise ValueError(
-                f"Layer {self.name!r} cannot be built: its first argument must be a tensor. "
-                f"Received: {', '.join(f'{k}={describe(v)}' for k, v in arguments.items())}"
-            )
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes that `build` was called with."""
-        shapes = vars(self).get("_build_shapes")
-        if not shapes:
-            return None
-        if len(shapes) == 1:
-            return {"input_shape": next(iter(shapes.values()))}
-        return {"shapes_dict": dict(shapes)}
-
-    def build_from_config(self, config: dict[str, Any] | None) -> None:
-        """Build with the shapes of `get_build_config`."""
-        if not config or self.built:
-            return
-        config = {k: map_shape_structure(tuple, v) for k, v in config.items()}
-        if "shapes_dict" in config:
-            self.build(**config["shapes_dict"])
-        else:
-            self.build(config["input_shape"])
-
-    def add_weight(
-        self,
-        *args: Any,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Create a variable that belongs to the layer.
-
-        Args:
-            shape: of the variable, `()` by default.
-            initializer: name, function or `Initializer`; Glorot uniform by default for
-                floats and zeros for others.
-            dtype: by default the layer's variable dtype.
-            trainable: whether optimizers update it.
-            autocast: whether `call` sees it in the compute dtype.
-            regularizer: penalty that is added to the loss.
-            constraint: function applied after each update.
-            aggregation: how replicas combine.
-            overwrite_with_gradient: the "gradient" is the new value.
-            name: last part of its path.
-        """
-        if args:
-            raise TypeError(
-                f"`add_weight` of layer {self.name!r} takes keyword arguments only: "
-                "`add_weight(shape=..., initializer=..., name=...)`."
-            )
-        dtype = self.variable_dtype if dtype is None else dtype
-        if initializer is None:
-            initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
-        with name_scope(self.name, caller=self):
-            self._path = current_path()
-            variable = Variable(
-                initializers.get(initializer),
-                shape=() if shape is None else shape,
-                dtype=dtype,
-                trainable=trainable,
-                autocast=autocast,
-                aggregation=aggregation,
-                name=name,
-            )
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        self._own_variables.append(variable)
-        if trainable and not self._trainable:
-            variable.trainable = False
-        return variable
-
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """`add_weight` with positional arguments."""
-        return self.add_weight(
-            shape=shape,
-            initializer=initializer,
-            dtype=dtype,
-            trainable=trainable,
-            autocast=autocast,
-            regularizer=regularizer,
-            constraint=constraint,
-            name=name,
-        )
 
     # Calling -----------------------------------------------------------------------
 
@@ -709,107 +399,6 @@ class Layer(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
             for v in self.non_trainable_variables
         ]
         return (outputs, new, losses) if return_losses else (outputs, new)
-
-    # Losses --------------------------------------------------------------------------
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a scalar penalty, or a list of them, to the training loss.
-
-        Call it inside `call`; penalties of one call replace those of the call before.
-        """
-        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
-            if isinstance(value, KerasTensor):
-                continue
-            call = current_call.get()
-            root = None if call is None else call.root
-            if root is None or self._losses_of is not root:
-                object.__setattr__(self, "_losses", [])
-                object.__setattr__(self, "_losses_of", root)
-            self._losses.append(value)
-
-    @property
-    def losses(self) -> list[Any]:
-        """Scalars from `add_loss` in the last call, and from the weights' regularizers."""
-        return self._collect_losses(list(self._flatten_layers()))
-
-    def _collect_losses(self, layers: list[Layer]) -> list[Any]:
-        found: list[Any] = []
-        for layer in layers:
-            found.extend(layer._losses)
-        penalties = []
-        seen = set()
-        for layer in layers:
-            for variable in layer._own_variables:
-                if variable.regularizer is not None and variable.trainable:
-                    if id(variable) not in seen:
-                        seen.add(id(variable))
-                        penalties.append(variable.regularizer(variable))
-        return found + penalties
-
-    def _clear_losses(self) -> None:
-        for layer in self._flatten_layers():
-            object.__setattr__(layer, "_losses", [])
-
-    # Weights -------------------------------------------------------------------------
-
-    def count_params(self) -> int:
-        """The number of scalars in the weights."""
-        if not self.built:
-            raise ValueError(
-                f"Layer {self.name!r} has no weights yet. Call it on data, or call `build`."
-            )
-        return sum(math.prod(w.shape) for w in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of `weights`."""
-        return [w.numpy() for w in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Assign the values of `weights`, in its order.
-
-        Raises:
-            ValueError: for another number of values or another shape.
-        """
-        own = self.weights
-        if len(own) != len(weights):
-            raise ValueError(
-                f"Layer {self.name!r} has {len(own)} weights. Received: a list of {len(weights)}"
-            )
-        for variable, value in zip(own, weights, strict=True):
-            if variable.shape != np.shape(value):
-                raise ValueError(
-                    f"Weight {variable.path!r} has shape {variable.shape}. "
-                    f"Received: shape {np.shape(value)}"
-                )
-        for variable, value in zip(own, weights, strict=True):
-            variable.assign(value)
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Put the layer's own variables into `store` under `"0"`, `"1"`..."""
-        for i, variable in enumerate(self._variables_here()):
-            store[str(i)] = variable
-
-    def load_own_variables(self, store: Any) -> None:
-        """Assign the layer's own variables from `store`."""
-        own = self._variables_here()
-        if len(store) != len(own):
-            if not own and not self.built:
-                raise ValueError(
-                    f"Layer {self.path!r} is not built, but the file holds {len(store)} variables "
-                    "for it. Build it, or call the model on data, before loading."
-                )
-            raise ValueError(
-                f"Layer {self.path!r} has {len(own)} variables, the file holds {len(store)} for it."
-            )
-        for i, variable in enumerate(own):
-            value = store[str(i)]
-            if tuple(value.shape) != variable.shape:
-                raise ValueError(
-                    f"Variable {variable.path!r} has shape {variable.shape}; the file holds "
-                    f"{tuple(value.shape)}."
-                )
-        for i, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(i)]))
 
     # Config --------------------------------------------------------------------------
 

@@ -254,9 +254,7 @@ def categorical_generalized_cross_entropy(
         [0.211]
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    labels = ops.one_hot(
-        ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=ops.dtype(y_pred)
-    )
+    labels = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=ops.dtype(y_pred))
     return (1.0 - ops.sum(labels * y_pred, axis=-1) ** q) / q
 
 

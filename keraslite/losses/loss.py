@@ -64,9 +64,7 @@ class Loss(Configurable):
         """The values of the loss, before weighting and reduction."""
         raise NotImplementedError(f"{type(self).__name__} must define `call(y_true, y_pred)`.")
 
-    def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None
-    ) -> Tensor:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> Tensor:
         """The loss of a batch.
 
         Args:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite import config, ops
+from keraslite.backend import engine
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.loss import AVERAGE, LossFunctionWrapper
 from keraslite.losses.weighting import matched
@@ -63,29 +64,29 @@ def tversky(
     beta: float = 0.5,
     axis: Axis = None,
 ) -> Tensor:
-    """Dice loss with weights for false positives and false negatives.
+    """Dice loss with weights for false negatives and false positives.
 
-    `1 - tp / (tp + alpha fp + beta fn)`. Salehi et al., https://arxiv.org/abs/1706.05721
+    `1 - tp / (tp + alpha fn + beta fp)`, as Keras computes it. Salehi et al., https://arxiv.org/abs/1706.05721
 
     Args:
         y_true: memberships from 0 to 1.
         y_pred: predicted memberships, of the same shape.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of what was missed (false negatives).
+        beta: weight of false alarms (false positives).
         axis: the axes of a region; None takes the whole batch as one.
 
     Returns:
         Tensor of the shape of `y_pred` without `axis`.
 
     Example:
-        >>> keras.losses.tversky([1.0, 0.0], [1.0, 1.0], alpha=1.0)
+        >>> keras.losses.tversky([1.0, 0.0], [1.0, 1.0], beta=1.0)
         0.5
     """
     y_true, y_pred = matched(y_true, y_pred)
     right = ops.sum(y_true * y_pred, axis)
-    false_positives = ops.sum((1.0 - y_true) * y_pred, axis)
-    false_negatives = ops.sum(y_true * (1.0 - y_pred), axis)
-    total = right + alpha * false_positives + beta * false_negatives
+    alarms = ops.sum((1.0 - y_true) * y_pred, axis)
+    missed = ops.sum(y_true * (1.0 - y_pred), axis)
+    total = right + alpha * missed + beta * alarms
     return 1.0 - ops.divide(right, total + config.epsilon())
 
 
@@ -131,7 +132,10 @@ def circle(
     pull = ops.relu(1.0 + margin - similar) * (1.0 - margin - similar)
     push = ops.relu(similar + margin) * (similar - margin)
     total = _log_sum_exp(gamma * pull, positive) + _log_sum_exp(gamma * push, negative)
-    return ops.softplus(total)
+    loss = ops.softplus(total)
+    # Embeddings alone in their class do not count in the mean.
+    engine.set_mask(loss, ops.any(positive, axis=-1))
+    return loss
 
 
 def _log_sum_exp(x: Tensor, where: Tensor) -> Tensor:
@@ -177,11 +181,11 @@ class Dice(LossFunctionWrapper):
 
 
 class Tversky(LossFunctionWrapper):
-    """Dice loss with weights for false positives and false negatives: see `tversky`.
+    """Dice loss with weights for false negatives and false positives: see `tversky`.
 
     Args:
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of what was missed (false negatives).
+        beta: weight of false alarms (false positives).
         reduction, name: see `Loss`.
         axis: the axes of a region; None takes the whole batch as one.
         dtype: see `Loss`.

@@ -39,8 +39,7 @@ def from_the_left(weights: Tensor, values: Tensor) -> Tensor:
     """
     given, wanted = tuple(weights.shape), tuple(values.shape)
     fit = len(given) <= len(wanted) and all(
-        a is None or b is None or a in (1, b)
-        for a, b in zip(given, wanted, strict=False)
+        a is None or b is None or a in (1, b) for a, b in zip(given, wanted, strict=False)
     )
     if not fit:
         raise ValueError(
@@ -96,11 +95,9 @@ def reduce_weighted(
     if counted is mask:
         mask = same_rank(values, ops.cast(mask, dtype))[1]
         counted = from_the_left(mask, values)
-    return ops.divide_no_nan(
-        ops.sum(values), ops.sum(ops.broadcast_to(counted, ops.shape(values)))
-    )
+    return ops.divide_no_nan(ops.sum(values), ops.sum(ops.broadcast_to(counted, ops.shape(values))))
 
 
 def mask_of(x: Any) -> Tensor | None:
     """The mask that a layer attached to `x`."""
-    return engine.get_mask(x)
+    return engine.get_mask(x) if engine.is_tensor(x) else None

@@ -29,9 +29,7 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return _hits(ops.equal(*matched(y_true, y_pred)))
 
 
-def binary_accuracy(
-    y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5
-) -> Tensor:
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """1 where `y_pred > threshold` equals the label, else 0.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, indexing, shapes
-from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.keras_tensor import KerasTensor, any_symbolic
 from keraslite.core.op import (
     KEEP,
     TO_INDEX,
@@ -35,6 +35,7 @@ from keraslite.ops.arithmetic import (
 )
 from keraslite.ops.core import cast, convert_to_tensor, dtype, shape
 from keraslite.ops.creation import arange, zeros
+from keraslite.ops.joining import stack
 from keraslite.ops.logic import equal, less, where
 from keraslite.ops.reductions import prod
 from keraslite.ops.shaping import expand_dims, reshape
@@ -159,7 +160,26 @@ def _slice_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
     return tuple(m if isinstance(m, int) else None for m in shape)
 
 
-@primitive(_slice_shape, KEEP)
+_slice_kernel, _slice_update_kernel = kernel("slice"), kernel("slice_update")
+
+
+@composite(_slice_shape, KEEP, native=False)
+def _slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) -> Tensor:
+    return _slice_kernel(inputs, start_indices, shape)
+
+
+@composite(_slice_shape, KEEP, native=False)
+def _slice_static(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
+    return _slice_kernel(inputs, start_indices, shape)
+
+
+def _start(indices: Any) -> Any:
+    """Where a block begins: a tensor, or a tuple of numbers and scalar tensors."""
+    if isinstance(indices, (tuple, list)):
+        return stack(indices) if any_symbolic(indices) else tuple(map(_plain, indices))
+    return indices
+
+
 def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
     """Cut a block out of a tensor.
 
@@ -175,12 +195,24 @@ def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tenso
         >>> keras.ops.slice(keras.ops.arange(5), [1], [3])
         array([1, 2, 3], dtype=int32)
     """
+    start = _start(start_indices)
+    op = _slice_static if isinstance(start, tuple) else _slice
+    return op(inputs, start, shape)
 
 
 # Writing -----------------------------------------------------------------------------
 
 
-@primitive(shapes.slice_update, like_first())
+@composite(shapes.slice_update, like_first(start_indices=None), native=False)
+def _slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorLike) -> Tensor:
+    return _slice_update_kernel(inputs, start_indices, updates)
+
+
+@composite(shapes.slice_update, like_first(), native=False)
+def _slice_update_static(inputs: TensorLike, start_indices: Any, updates: TensorLike) -> Tensor:
+    return _slice_update_kernel(inputs, start_indices, updates)
+
+
 def slice_update(inputs: TensorLike, start_indices: Any, updates: TensorLike) -> Tensor:
     """A tensor with a block of it replaced.
 
@@ -196,6 +228,9 @@ def slice_update(inputs: TensorLike, start_indices: Any, updates: TensorLike) ->
         >>> keras.ops.slice_update(keras.ops.zeros(4), [1], [7.0, 8.0])
         array([0., 7., 8., 0.])
     """
+    start = _start(start_indices)
+    op = _slice_update_static if isinstance(start, tuple) else _slice_update
+    return op(inputs, start, updates)
 
 
 def _scatter_shape(indices: Any, values: Any, shape: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -27,6 +28,21 @@ _OLD_ARGUMENTS = {
     "decay_steps=1, decay_rate=decay)`; decay of weights is `weight_decay`.",
 }
 _MISSING_RATE = object()
+
+
+class Options(TypedDict, total=False):
+    """The arguments that every optimizer takes by keyword: see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
 
 
 class Optimizer(Configurable):
@@ -105,6 +121,17 @@ class Optimizer(Configurable):
         )
         self._learning_rate: Any = _MISSING_RATE
         self.learning_rate = learning_rate
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # `help` and editors show the arguments behind `**options` too.
+        own = inspect.signature(cls.__init__).parameters
+        cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                p if name in own else p.replace(kind=p.KEYWORD_ONLY)
+                for name, p in parameters_of(cls).items()
+            ]
+        )
 
     def _reject(self, kwargs: dict[str, Any]) -> None:
         for old, hint in _OLD_ARGUMENTS.items():

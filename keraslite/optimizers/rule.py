@@ -43,9 +43,7 @@ class RuleOptimizer(Optimizer):
         super().build(variables)
         columns: list[list[Variable | None]] = []
         for group in self.slot_groups():
-            columns.extend(
-                self.add_optimizer_variables(variables, group, self.slot_initializer())
-            )
+            columns.extend(self.add_optimizer_variables(variables, group, self.slot_initializer()))
         #: for each trained variable its slots
         self._slots = [tuple(column[i] for column in columns) for i in range(len(variables))]
 

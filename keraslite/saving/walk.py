@@ -75,50 +75,42 @@ def _elements(container: Any) -> Iterable[Any]:
 
 def _children(saveable: Any) -> Iterator[tuple[str, Any]]:
     """Attributes in the order in which files name them."""
-    from keraslite.models.functional import Functional
-    from keraslite.models.model import Model
-    from keraslite.models.sequential import Sequential
-
     names = sorted(_attribute_names(saveable), key=lambda name: (name.startswith("_"), name))
-    if isinstance(saveable, (Functional, Sequential)):
-        yield "layers", saveable.layers
-    elif isinstance(saveable, Model):
-        names = sorted({*names, "layers"}, key=lambda name: (name.startswith("_"), name))
+    if any(f"{c.__module__}.{c.__name__}" in _LAYERS_FIRST for c in type(saveable).__mro__):
+        names = ["layers", *(n for n in names if n != "layers")]
     for name in names:
         try:
             value = getattr(saveable, name)
         except Exception:  # noqa: BLE001 - any property of a user; one that fails owns nothing
             continue
         yield name, value
-    if isinstance(saveable, Model) and getattr(saveable, "optimizer", None) is not None:
-        yield "optimizer", saveable.optimizer
+
+
+# Graphs and stacks: what a subclass adds comes after the layers of the graph.
+_LAYERS_FIRST = {"keraslite.models.functional.Functional", "keraslite.models.sequential.Sequential"}
+# Where the base classes are, whose attributes and properties are not state.
+_BASES = (
+    "keraslite.core.", "keraslite.models.", "keraslite.training.", "keraslite.layers.layer",
+    "keraslite.optimizers.optimizer", "keraslite.backend.", "torch.", "tensorflow.", "builtins",
+)
+_NOT_STATE = {"_compile_arguments", "_functional", "_layers"}
 
 
 def _attribute_names(saveable: Any) -> set[str]:
     """Attributes and properties that are not the framework's own."""
-    bases, skipped = _bases()
     found = set(vars(saveable))
     for cls in type(saveable).__mro__:
-        if cls not in bases and cls.__module__.partition(".")[0] not in _ENGINES:
+        if not cls.__module__.startswith(_BASES):
             found.update(k for k, v in cls.__dict__.items() if isinstance(v, property))
-    skipped = skipped | getattr(saveable, "_not_tracked", frozenset())
+    if hasattr(type(saveable), "layers"):
+        found.add("layers")
+    skipped = _of_every_layer() | getattr(saveable, "_not_tracked", frozenset())
     return {n for n in found if n not in skipped and not n.startswith("__")}
 
 
-_ENGINES = ("torch", "tensorflow", "builtins")
-_NOT_STATE = {"_build_shapes", "_functional", "_layers"}
-
-
 @functools.cache
-def _bases() -> tuple[frozenset[type], frozenset[str]]:
-    """The framework's base classes, and the attributes that they keep for themselves."""
+def _of_every_layer() -> frozenset[str]:
     from keraslite.layers.layer import Layer
     from keraslite.layers.tracking import NOT_OWNED
-    from keraslite.models.functional import Functional
-    from keraslite.models.model import Model
-    from keraslite.models.sequential import Sequential
-    from keraslite.optimizers import Optimizer
 
-    classes = {c for cls in (Functional, Sequential, Optimizer) for c in cls.__mro__}
-    names = {*vars(Layer(name="layer")), *vars(Model(name="model"))}
-    return frozenset(classes), frozenset(names | NOT_OWNED | _NOT_STATE)
+    return frozenset(vars(Layer(name="layer"))) | NOT_OWNED | _NOT_STATE

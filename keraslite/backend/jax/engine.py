@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -22,6 +23,17 @@ from keraslite.core import tree
 from keraslite.core.dtypes import standardize_dtype
 
 _cast = compiled(jax.lax.convert_element_type, 1)
+# Arguments of a compiled call are copied to the device, faster than by `jnp.array`.
+_upload = compiled(lambda x: x)
+_CAPABILITIES = Capabilities(
+    trainable=True,
+    compiled=True,
+    scalar_operands=True,
+    functional=True,
+    complex=True,
+    float64=False,
+)
+_CAPABILITIES_X64 = dataclasses.replace(_CAPABILITIES, float64=True)
 # Called without arguments, it is traced only where everything is recorded. Not inlined:
 # that would give the constant itself.
 _probe = jax.jit(lambda: jnp.zeros((), "bool"))
@@ -57,14 +69,7 @@ class JaxEngine(Engine):
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
-        return Capabilities(
-            trainable=True,
-            compiled=True,
-            scalar_operands=True,
-            functional=True,
-            complex=True,
-            float64=jax.config.jax_enable_x64,
-        )
+        return _CAPABILITIES_X64 if jax.config.jax_enable_x64 else _CAPABILITIES
 
     # Tensors -----------------------------------------------------------------------
 
@@ -80,7 +85,13 @@ class JaxEngine(Engine):
             if any(self._is_device_value(leaf) for leaf in tree.flatten(x)):
                 return self._stack(x, dtype or nested_dtype(x))
             x = np.asarray(x) if hasattr(x, "__array__") else nested_array(x, dtype)
-        return jnp.array(x, native(dtype or standardize_dtype(x.dtype)))
+        return self._copied(x, native(dtype or standardize_dtype(x.dtype)))
+
+    def _copied(self, x: np.ndarray, dtype: np.dtype) -> Tensor:
+        if x.dtype is not dtype:
+            with np.errstate(all="ignore"):
+                x = x.astype(dtype)
+        return _upload(x)
 
     def _is_device_value(self, x: object) -> bool:
         return self.is_tensor(x) or hasattr(x, "__jax_array__")
@@ -134,6 +145,8 @@ class JaxEngine(Engine):
 
     def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
         # A copy: a step gives its old buffers away, and no one else may hold them.
+        if isinstance(value, np.ndarray):
+            return self._copied(value, native(dtype))
         return jnp.array(value, native(dtype), copy=True)
 
     def write(self, storage: Any, value: Tensor) -> Any:

@@ -25,6 +25,7 @@ Size = Any
 
 #: Exact types of tensors: with values, and inside a graph.
 TENSORS = frozenset({tf.__internal__.EagerTensor, tf.__internal__.SymbolicTensor})
+NUMBERS = frozenset({bool, int, float, complex})
 COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 
 NATIVE: dict[str, tf.DType] = {name: tf.as_dtype(name) for name in dtypes.ALLOWED}
@@ -68,9 +69,9 @@ def cast(x: Tensor, dtype: tf.DType) -> Tensor:
 
 def pair(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
     """Both operands as tensors, where one may be a Python number."""
-    if type(x1) not in TENSORS:
+    if type(x1) in NUMBERS:
         x1 = tf.constant(x1, x2.dtype)
-    elif type(x2) not in TENSORS:
+    elif type(x2) in NUMBERS:
         x2 = tf.constant(x2, x1.dtype)
     return x1, x2
 

@@ -101,6 +101,12 @@ class TorchEngine(contract.Engine):
         return storage
 
     def write(self, storage: Tensor, value: Tensor) -> Tensor:
+        if tensors.is_fake(value) and not tensors.is_fake(storage):
+            raise RuntimeError(
+                "A compiled step assigned to a variable that is not among those of the model: "
+                f"shape {tuple(storage.shape)}, dtype {self.dtype(storage)}. Make it, or the layer "
+                "that owns it, an attribute of the model."
+            )
         target, value = storage.detach(), value.detach()
         try:
             target.copy_(value)
@@ -118,7 +124,7 @@ class TorchEngine(contract.Engine):
     def infer(self, fn: Callable[..., Any], specs: Sequence[contract.TensorSpec]) -> Any:
         if self._fake_mode is None:
             self._fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
-        with tensors.faking(self._fake_mode):
+        with tensors.inferring(self._fake_mode):
             inputs = [
                 torch.empty(s.shape, dtype=tensors.DTYPES[s.dtype], device=tensors.device())
                 for s in specs

@@ -68,6 +68,15 @@ class LayerBase(torch.nn.Module, contract.LayerBase):
         with torch.no_grad():
             for _, variable in self._tracked():
                 if isinstance(variable, tensors.VariableBase):
-                    variable._storage.data = fn(variable._storage)
+                    variable._storage = _moved(variable._storage, fn)
                     variable.dtype = tensors.NAMES[variable._storage.dtype]
         return self
+
+
+def _moved(storage: torch.Tensor, fn: Callable[..., Any]) -> torch.Tensor:
+    """`fn(storage)` in the same tensor object, which optimizers may hold, if torch lets it."""
+    new = fn(storage)
+    if torch._has_compatible_shallow_copy_type(storage, new):
+        storage.data = new
+        return storage
+    return torch.nn.Parameter(new, storage.requires_grad) if _is_parameter(storage) else new

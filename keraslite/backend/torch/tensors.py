@@ -11,7 +11,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import torch
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import _disable_current_modes
 
 from keraslite.backend._host import nested_array
 from keraslite.core import dtypes, tree
@@ -118,39 +119,53 @@ def elsewhere(x: torch.Tensor, target: torch.device) -> bool:
 
 # Tracing -----------------------------------------------------------------------
 
-_fake_depth = contextvars.ContextVar("torch_fake_depth", default=0)
+_tracing: contextvars.ContextVar[str] = contextvars.ContextVar("torch_tracing", default="")
 
 
 def is_tracing() -> bool:
-    """Whether shapes are being inferred or a step is being compiled."""
-    return _fake_depth.get() > 0 or torch.compiler.is_compiling()
+    """Whether tensors have no values just now: shapes are inferred or a step is compiled."""
+    return bool(_tracing.get()) or torch.compiler.is_compiling()
+
+
+def is_inferring() -> bool:
+    """Whether only the shapes of results matter."""
+    return _tracing.get() == "infer"
 
 
 def is_fake(x: object) -> bool:
-    """Whether `x` has a shape but no values, because shapes are being inferred."""
+    """Whether `x` is a tensor without values."""
     return isinstance(x, FakeTensor)
 
 
 @contextlib.contextmanager
-def faking(mode: FakeTensorMode) -> Iterator[None]:
-    """Compute with fake tensors inside."""
-    token = _fake_depth.set(_fake_depth.get() + 1)
+def _as_tracing(kind: str) -> Iterator[None]:
+    token = _tracing.set(kind)
     try:
-        with mode, torch.no_grad():
-            yield
+        yield
     finally:
-        _fake_depth.reset(token)
+        _tracing.reset(token)
+
+
+@contextlib.contextmanager
+def inferring(mode: FakeTensorMode) -> Iterator[None]:
+    """Compute shapes only inside, also while a step is compiled."""
+    with _as_tracing("infer"), _disable_current_modes(), mode, torch.no_grad():
+        yield
+
+
+def compiling() -> contextlib.AbstractContextManager[None]:
+    """Inside, a step is recorded to be compiled."""
+    return _as_tracing("compile")
 
 
 @contextlib.contextmanager
 def concrete() -> Iterator[None]:
-    """Compute with real tensors inside, also within `faking`."""
-    token = _fake_depth.set(0)
-    try:
-        with unset_fake_temporarily():
-            yield
-    finally:
-        _fake_depth.reset(token)
+    """Compute with real tensors inside, whatever is traced around."""
+    if not _tracing.get():
+        yield
+        return
+    with _as_tracing(""), _disable_current_modes():
+        yield
 
 
 # Conversion --------------------------------------------------------------------

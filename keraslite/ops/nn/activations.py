@@ -460,9 +460,9 @@ _log_softmax = kernel("log_softmax")
 
 def _over_axes(compute: Callable, x: Tensor, axis: int | Sequence[int] | None) -> Tensor:
     """A kernel for one axis, applied to one axis, several or all."""
-    if isinstance(axis, int):
-        return compute(x, axis)
     rank = len(x.shape)
+    if isinstance(axis, int):
+        return compute(x, shapes.canonical_axis(axis, rank))
     axes = shapes.canonical_axes(axis, rank)
     order = [i for i in range(rank) if i not in axes] + list(axes)
     moved = engine.kernels.transpose(x, tuple(order))

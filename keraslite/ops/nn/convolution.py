@@ -9,6 +9,7 @@ from keraslite.core.op import PROMOTE, Tensor, TensorLike, composite, kernel
 from keraslite.core.shapes import Shape, window
 from keraslite.ops.nn.windows import (
     channels_and_space,
+    check_filled,
     check_padding,
     check_rank,
     join,
@@ -98,14 +99,14 @@ def conv(
         (1, 4, 4, 16)
     """
     rank = check_rank(inputs.shape, kernel.shape)
-    return _conv(
-        inputs,
-        kernel,
+    options = (
         per_axis("strides", strides, rank),
         check_padding(padding),
         standardize_data_format(data_format),
         per_axis("dilation_rate", dilation_rate, rank),
     )
+    outputs = _conv(inputs, kernel, *options)
+    return check_filled(outputs, _conv_shape, inputs.shape, kernel.shape, *options)
 
 
 def _depthwise_shape(
@@ -158,14 +159,14 @@ def depthwise_conv(
         (1, 6, 6, 6)
     """
     rank = check_rank(inputs.shape, kernel.shape)
-    return _depthwise_conv(
-        inputs,
-        kernel,
+    options = (
         per_axis("strides", strides, rank),
         check_padding(padding),
         standardize_data_format(data_format),
         per_axis("dilation_rate", dilation_rate, rank),
     )
+    outputs = _depthwise_conv(inputs, kernel, *options)
+    return check_filled(outputs, _depthwise_shape, inputs.shape, kernel.shape, *options)
 
 
 @composite(None, PROMOTE, native=False)

@@ -65,17 +65,18 @@ def multi_hot(
     sparse: bool = False,
     **kwargs: Any,
 ) -> Tensor:
-    """Vectors that are 1 at all positions named along one axis, and 0 elsewhere.
+    """Vectors that are 1 at the positions that several numbers tell, and 0 elsewhere.
 
     Args:
         inputs: tensor of class numbers. Numbers outside `[0, num_classes)` do nothing.
         num_classes: length of the vectors.
-        axis: the axis of `inputs` whose numbers make one vector; the vector takes its place.
+        axis: where the vectors stand in the result.
         dtype: of the result; None for `keras.config.floatx()`.
         sparse: whether to return a sparse tensor.
 
     Returns:
-        Tensor of the shape of `inputs` with `num_classes` in the place of the size of `axis`.
+        Tensor of the rank of `inputs`: those along axis 1 (along axis 0 if it is the only
+        one) make one vector together.
 
     Raises:
         ValueError: if `num_classes` is missing, or `inputs` has no such axis.
@@ -93,5 +94,7 @@ def multi_hot(
         )
     if num_classes is None:
         raise ValueError("ops.multi_hot: `num_classes` must be an integer. Received: None")
-    axis = canonical_axis(axis, ndim(inputs))
-    return np.max(one_hot(inputs, num_classes, axis, dtype, sparse), axis + 1)
+    rank = ndim(inputs)
+    axis = canonical_axis(axis, rank + 1)
+    together = 1 - axis if rank == 1 else 2 if axis == 1 else 1
+    return np.max(one_hot(inputs, num_classes, axis, dtype, sparse), together)

@@ -9,6 +9,7 @@ from keraslite.core.op import FLOAT, KEEP, Tensor, TensorLike, composite, kernel
 from keraslite.core.shapes import Shape, window
 from keraslite.ops.nn.windows import (
     channels_and_space,
+    check_filled,
     check_padding,
     join,
     per_axis,
@@ -80,7 +81,8 @@ def max_pool(
         >>> keras.ops.max_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
         [1., 3.]
     """
-    return _max_pool(inputs, *_options(inputs.shape, pool_size, strides, padding, data_format))
+    options = _options(inputs.shape, pool_size, strides, padding, data_format)
+    return check_filled(_max_pool(inputs, *options), _pool_shape, inputs.shape, *options)
 
 
 @composite(_pool_shape, FLOAT, native=False)
@@ -112,4 +114,5 @@ def average_pool(
         >>> keras.ops.average_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
         [0.5, 2.5]
     """
-    return _average_pool(inputs, *_options(inputs.shape, pool_size, strides, padding, data_format))
+    options = _options(inputs.shape, pool_size, strides, padding, data_format)
+    return check_filled(_average_pool(inputs, *options), _pool_shape, inputs.shape, *options)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from keraslite.config import standardize_data_format
+from keraslite.core.op import Tensor
 from keraslite.core.shapes import Shape
 
 _RANKS = (1, 2, 3)
@@ -75,6 +77,13 @@ def channels_and_space(inputs: Shape, data_format: str | None) -> tuple[int | No
     if standardize_data_format(data_format) == "channels_last":
         return inputs[-1], tuple(inputs[1:-1])
     return inputs[1], tuple(inputs[2:])
+
+
+def check_filled(outputs: Tensor, rule: Callable[..., Shape], *args: Any) -> Tensor:
+    """`outputs`, unless they are empty because the window is too large; `rule` says so then."""
+    if 0 in outputs.shape:
+        rule(*args)
+    return outputs
 
 
 def join(

@@ -115,7 +115,13 @@ _ones = compiled(jnp.ones, 0, 1)
 
 
 def arange(start: Any, stop: Any, step: Any, dtype: str) -> Array:
+    if type(start) in _NUMBERS and type(step) in _NUMBERS and type(stop) in (*_NUMBERS, type(None)):
+        return _arange(start, stop, step, native(dtype))
     return jnp.arange(start, stop, step, dtype=native(dtype))
+
+
+_arange = compiled(lambda *args: jnp.arange(*args[:3], dtype=args[3]), 0, 1, 2, 3)
+_NUMBERS = (int, float)
 
 
 def linspace(
@@ -203,7 +209,10 @@ def slice(inputs: Array, start_indices: Any, shape: Sequence[int]) -> Array:
         size - int(start) if length == -1 else length
         for size, start, length in zip(inputs.shape, start_indices, shape, strict=True)
     )
-    return lax.dynamic_slice(inputs, tuple(start_indices), sizes)
+    return _slice(inputs, tuple(start_indices), sizes)
+
+
+_slice = compiled(lax.dynamic_slice, 2)
 
 
 def slice_update(inputs: Array, start_indices: Any, updates: Array) -> Array:
@@ -283,7 +292,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "scatter": compiled(scatter, 2),
     "scatter_update": compiled(scatter_update),
     "slice": slice,
-    "slice_update": slice_update,
+    "slice_update": compiled(slice_update),
     "one_hot": one_hot,
     "segment_sum": segment_sum,
     "segment_max": segment_max,

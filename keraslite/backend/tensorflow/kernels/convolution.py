@@ -170,6 +170,10 @@ def conv(
     data_format: str,
     dilation_rate: tuple[int, ...],
 ) -> _Tensor:
+    if inputs.shape[0] == 0:
+        # TensorFlow's CPU kernel gives an empty batch a wrong shape.
+        one = tf.zeros((1, *s.sizes(inputs)[1:]), inputs.dtype)
+        return conv(one, kernel, strides, padding, data_format, dilation_rate)[:0]
     geometry = {"strides": strides, "dilation": dilation_rate}
     return _conv(inputs, kernel, geometry, data_format, padding=padding.upper())
 
@@ -217,28 +221,38 @@ def _conv_transpose(
     for axis, d in enumerate(dilation):
         weights = _spread(weights, axis, d)
     known = s.sizes(x)
+    inner = slice(2, None) if channels_first else slice(1, -1)
+    window = tuple(weights.shape[:n])
+    how = padding if extra is None else "VALID"
     spatial = [
-        _transposed_size(size, k, stride, padding, None if extra is None else extra[i])
-        for i, (size, k, stride) in enumerate(
-            zip(
-                known[2:] if channels_first else known[1:-1],
-                weights.shape[:n],
-                strides,
-                strict=True,
-            )
-        )
+        _transposed_size(size, k, stride, padding, extra is not None)
+        for size, k, stride in zip(known[inner], window, strides, strict=True)
     ]
     filters = weights.shape[n]
     result = [known[0], filters, *spatial] if channels_first else [known[0], *spatial, filters]
     backward = _raw.Conv2DBackpropInput if n == 2 else _raw.Conv3DBackpropInputV2
-    return backward(
+    found = backward(
         input_sizes=s.int_vector(result),
         filter=weights,
         out_backprop=x,
         strides=_full(strides, channels_first),
-        padding=padding,
+        padding=how,
         data_format=_format(n, channels_first),
     )
+    if extra is None:
+        return found
+    # Any length that is asked for is a part of the whole result, or ends with zeros.
+    before = (slice(None),) * inner.start
+    for axis, (k, more) in enumerate(zip(window, extra, strict=True)):
+        lost = 2 * (k // 2) - more if padding == "SAME" else -more
+        if lost > 0:
+            found = found[(*before, slice(lost // 2, lost // 2 - lost))]
+        elif lost < 0:
+            widths = [(0, 0)] * (n + 2)
+            widths[inner.start + axis] = (0, -lost)
+            found = _shape.pad(found, widths)
+        before += (slice(None),)
+    return found
 
 
 def _spread(weights: _Tensor, axis: int, dilation: int) -> _Tensor:
@@ -252,9 +266,9 @@ def _spread(weights: _Tensor, axis: int, dilation: int) -> _Tensor:
     return dense[(slice(None),) * axis + (slice(0, (size - 1) * dilation + 1),)]
 
 
-def _transposed_size(size: s.Size, k: int, stride: int, padding: str, extra: int | None) -> s.Size:
-    if extra is not None:
-        return (size - 1) * stride + k + extra - (2 * (k // 2) if padding == "SAME" else 0)
+def _transposed_size(size: s.Size, k: int, stride: int, padding: str, whole: bool) -> s.Size:
+    if whole:
+        return (size - 1) * stride + k
     return size * stride + (max(k - stride, 0) if padding == "VALID" else 0)
 
 

@@ -21,7 +21,13 @@ def _unary(native: _Kernel) -> _Kernel:
 
 
 def _binary(native: _Kernel) -> _Kernel:
-    return lambda x1, x2: native(x=x1, y=x2)
+    def kernel(x1: _Tensor, x2: _Tensor) -> _Tensor:
+        if type(x1) in s.NUMBERS:
+            # In a graph, a number that comes first would decide the dtype.
+            x1 = tf.constant(x1, x2.dtype)
+        return native(x=x1, y=x2)
+
+    return kernel
 
 
 # Functions of floats -------------------------------------------------------------------
@@ -88,7 +94,8 @@ def absolute(x: _Tensor) -> _Tensor:
 
 
 def negative(x: _Tensor) -> _Tensor:
-    return _raw.Sub(x=0, y=x) if x.dtype in s.UNSIGNED else _raw.Neg(x=x)
+    # Not `0 - x`: the graph optimizer makes that a `Neg`, which unsigned integers lack.
+    return _raw.Invert(x=x) + 1 if x.dtype in s.UNSIGNED else _raw.Neg(x=x)
 
 
 def sign(x: _Tensor) -> _Tensor:
@@ -138,7 +145,9 @@ def _bool_aware(native: _Kernel, of_bools: _Kernel) -> _Kernel:
     """NumPy adds and multiplies bools by logic; TensorFlow does not."""
 
     def kernel(x1: _Tensor, x2: _Tensor) -> _Tensor:
-        if (x1 if type(x1) in s.TENSORS else x2).dtype is _BOOL:
+        if type(x1) in s.NUMBERS:
+            x1 = tf.constant(x1, x2.dtype)
+        if x1.dtype is _BOOL:
             return of_bools(x=x1, y=x2)
         return native(x=x1, y=x2)
 
@@ -234,8 +243,9 @@ right_shift = _shift(_raw.RightShift, keeps_sign=True)
 
 def _ordering(native: _Kernel) -> _Kernel:
     def kernel(x1: _Tensor, x2: _Tensor) -> _Tensor:
-        if (x1 if type(x1) in s.TENSORS else x2).dtype is _BOOL:
-            x1, x2 = (s.cast(x, tf.uint8) for x in s.pair(x1, x2))
+        x1, x2 = s.pair(x1, x2)
+        if x1.dtype is _BOOL:
+            x1, x2 = s.cast(x1, tf.uint8), s.cast(x2, tf.uint8)
         return native(x=x1, y=x2)
 
     return kernel

@@ -53,7 +53,10 @@ def sort(x: _Tensor, axis: int | None = -1) -> _Tensor:
 
 
 def top_k(x: _Tensor, k: int, sorted: bool = True) -> tuple[_Tensor, _Tensor]:
-    return tuple(_raw.TopKV2(input=x, k=k, sorted=sorted))
+    # XLA lacks this one dtype.
+    wide = s.cast(x, tf.int32) if x.dtype is tf.uint16 else x
+    values, indices = _raw.TopKV2(input=wide, k=k, sorted=sorted)
+    return s.cast(values, x.dtype), indices
 
 
 def searchsorted(sorted_sequence: _Tensor, values: _Tensor, side: str = "left") -> _Tensor:

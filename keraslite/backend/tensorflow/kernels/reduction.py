@@ -89,5 +89,6 @@ def _running(native: _Kernel) -> _Kernel:
     return kernel
 
 
-cumsum = _running(_raw.Cumsum)
-cumprod = _running(_raw.Cumprod)
+# XLA has no running sums of other integers.
+cumsum = s.widened(_running(_raw.Cumsum), s.WIDE_INT)
+cumprod = s.widened(_running(_raw.Cumprod), s.WIDE_INT)

@@ -1,4 +1,4 @@
-"""Control flow: plain Python, which eager torch and its compiler both follow."""
+"""Control flow: plain Python, recorded step by step when a step is compiled."""
 
 from __future__ import annotations
 
@@ -9,19 +9,58 @@ import torch
 
 from keraslite.backend.torch import tensors
 from keraslite.core import tree
+from keraslite.core.scopes import StatelessScope
+
+
+def _unknown(x: Any) -> bool:
+    """Whether `x` has no value because shapes are inferred.
+
+    Raises:
+        TypeError: if it has none because a step is compiled.
+    """
+    if not tensors.is_fake(x):
+        return False
+    if not tensors.is_inferring():
+        raise TypeError(
+            "A compiled step on the torch engine cannot loop or switch on a value that is "
+            "computed in the step. Compile the model with `jit_compile=False`."
+        )
+    return True
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    if isinstance(pred, torch.Tensor):
-        if torch.compiler.is_exporting():
-            return torch.cond(pred, true_fn, false_fn)
-        if tensors.is_fake(pred):
-            return true_fn()
+    if tensors.is_fake(pred):
+        return true_fn() if tensors.is_inferring() else _both(pred, true_fn, false_fn)
+    if isinstance(pred, torch.Tensor) and torch.compiler.is_exporting():
+        return torch.cond(pred, true_fn, false_fn)
     return true_fn() if pred else false_fn()
 
 
+def _both(pred: torch.Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Both branches, then a choice between their results and between their assignments."""
+
+    def branch(fn: Callable[[], Any]) -> tuple[Any, dict[int, tuple[Any, Any]]]:
+        outer = StatelessScope.current.get()
+        with StatelessScope(collect_losses=outer is not None and outer.collect_losses) as scope:
+            if outer is not None:
+                scope.state.update(outer.state)
+                scope.losses = outer.losses
+            result = fn()
+        return result, {id(v): (v, value) for v, value in scope.updates()}
+
+    def choose(x: Any, y: Any) -> Any:
+        return torch.where(pred, x, y) if isinstance(x, torch.Tensor) else x
+
+    (first, assigned), (second, others) = branch(true_fn), branch(false_fn)
+    for key, (variable, _) in (assigned | others).items():
+        before = (variable, variable.value)
+        new, other = assigned.get(key, before)[1], others.get(key, before)[1]
+        variable._store(torch.where(pred, new, other))
+    return tree.map_structure(choose, first, second)
+
+
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    place = 0 if tensors.is_fake(index) else min(max(int(index), 0), len(branches) - 1)
+    place = 0 if _unknown(index) else min(max(int(index), 0), len(branches) - 1)
     return branches[place](*operands)
 
 
@@ -36,7 +75,7 @@ def while_loop(
     done = 0
     while maximum_iterations is None or done < maximum_iterations:
         go_on = cond(*state)
-        if tensors.is_fake(go_on):
+        if _unknown(go_on):
             # Shapes do not change in a loop: once tells all.
             go_on, maximum_iterations = done == 0, 1
         if not go_on:
@@ -50,7 +89,7 @@ def while_loop(
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     value = init_val
-    if tensors.is_fake(lower) or tensors.is_fake(upper):
+    if _unknown(lower) or _unknown(upper):
         return body_fun(lower, value)
     for i in range(int(lower), int(upper)):
         value = body_fun(i, value)

@@ -1,7 +1,7 @@
 """Stateless samplers: a seed is a pair of integers in a tensor.
 
-Uniform and normal numbers come from operators registered with torch, so that a
-compiled step draws the very numbers that an eager one draws.
+Numbers come from operators registered with torch, so that a compiled step draws the very
+numbers that an eager one draws.
 """
 
 from __future__ import annotations
@@ -34,46 +34,72 @@ def _generator(seed: torch.Tensor, device: torch.device) -> torch.Generator:
     return generator.manual_seed((step + stream * _GOLDEN) & 0xFFFFFFFFFFFFFFFF)
 
 
-_Fill = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+_library = torch.library.Library("keraslite", "DEF")
 
 
-def _sampler(name: str, fill: _Fill) -> Callable[..., torch.Tensor]:
-    """`(seed, shape, dtype) -> Tensor`, with `fill` writing the random numbers."""
-
-    def draw(
-        seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device
-    ) -> torch.Tensor:
-        return fill(torch.empty(shape, dtype=dtype, device=device), _generator(seed, device))
-
-    def fake(
-        seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device
-    ) -> torch.Tensor:
-        return torch.empty(shape, dtype=dtype, device=device)
-
-    _library.define(
-        f"{name}(Tensor seed, SymInt[] shape, ScalarType dtype, Device device) -> Tensor"
-    )
+def _operator(
+    name: str, parameters: str, draw: Callable[..., torch.Tensor], fake: Callable[..., torch.Tensor]
+) -> Callable[..., torch.Tensor]:
+    """`draw`, as an operator of torch when a trace must record it."""
+    _library.define(f"{name}({parameters}) -> Tensor")
     _library.impl(name, draw, "CompositeExplicitAutograd")
     torch.library.register_fake(f"keraslite::{name}", fake, lib=_library)
     operator = getattr(torch.ops.keraslite, name).default
 
-    def sample(seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    def call(*args: Any) -> torch.Tensor:
         # The dispatcher costs half as much again as the draw of a small tensor.
-        call = operator if tensors.is_tracing() else draw
-        return call(seed, shape, dtype, tensors.device())
+        return (operator if tensors.is_tracing() else draw)(*args)
 
-    return sample
+    return call
 
 
-_library = torch.library.Library("keraslite", "DEF")
-_uniform = _sampler("uniform", lambda x, generator: x.uniform_(generator=generator))
-_normal = _sampler("normal", lambda x, generator: x.normal_(generator=generator))
+def _filled(
+    name: str, fill: Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+) -> Callable[..., torch.Tensor]:
+    """`(seed, shape, dtype) -> Tensor` for a sampler without parameters."""
+
+    def empty(
+        seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device
+    ) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, device=device)
+
+    def draw(
+        seed: torch.Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device
+    ) -> torch.Tensor:
+        return fill(empty(seed, shape, dtype, device), _generator(seed, device))
+
+    signature = "Tensor seed, SymInt[] shape, ScalarType dtype, Device device"
+    call = _operator(name, signature, draw, empty)
+    return lambda seed, shape, dtype: call(seed, shape, dtype, tensors.device())
+
+
+_uniform = _filled("uniform", lambda x, generator: x.uniform_(generator=generator))
+_normal = _filled("normal", lambda x, generator: x.normal_(generator=generator))
 # 62 random bits.
-_bits = _sampler("bits", lambda x, generator: x.random_(0, 2**62, generator=generator))
+_bits = _filled("bits", lambda x, generator: x.random_(0, 2**62, generator=generator))
 
 
-def _traced(seed: Any) -> bool:
-    return tensors.is_tracing() and not torch.compiler.is_compiling()
+def _parametric(name: str, native: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The kernel `(shape, *parameters, dtype, seed)` of a sampler with parameters."""
+
+    def draw(seed: torch.Tensor, parameters: list[torch.Tensor]) -> torch.Tensor:
+        return native(*parameters, generator=_generator(seed, parameters[0].device))
+
+    def fake(seed: torch.Tensor, parameters: list[torch.Tensor]) -> torch.Tensor:
+        return torch.empty_like(parameters[0], memory_format=torch.contiguous_format)
+
+    call = _operator(name, "Tensor seed, Tensor[] parameters", draw, fake)
+
+    def kernel(shape: Sequence[int], *rest: Any) -> torch.Tensor:
+        *given, dtype, seed = rest
+        wide = torch.float64 if dtype == "float64" else torch.float32
+        device = tensors.device()
+        parameters = [
+            torch.as_tensor(p, device=device).to(wide).broadcast_to(tuple(shape)) for p in given
+        ]
+        return call(seed, parameters).to(DTYPES[dtype])
+
+    return kernel
 
 
 def random_uniform(
@@ -125,32 +151,12 @@ def random_shuffle(x: torch.Tensor, axis: int, seed: torch.Tensor) -> torch.Tens
     return torch.index_select(x, axis, torch.argsort(keys).to(x.device))
 
 
-def _each(
-    native: Callable[..., torch.Tensor],
-) -> Callable[..., torch.Tensor]:
-    """A sampler with a parameter for each place: `(shape, *parameters, dtype, seed)`."""
-
-    def kernel(shape: Sequence[int], *rest: Any) -> torch.Tensor:
-        *parameters, dtype, seed = rest
-        result, device = DTYPES[dtype], tensors.device()
-        if _traced(seed):
-            return torch.empty(shape, dtype=result, device=device)
-        wide = torch.float64 if result is torch.float64 else torch.float32
-        spread = [
-            torch.as_tensor(p, device=device).to(wide).broadcast_to(tuple(shape))
-            for p in parameters
-        ]
-        return native(*spread, generator=_generator(seed, device)).to(result)
-
-    return kernel
-
-
-random_gamma = _each(torch._standard_gamma)
-random_poisson = _each(torch.poisson)
-random_binomial = _each(torch.binomial)
-
-
-@_each
-def random_beta(alpha: torch.Tensor, beta: torch.Tensor, generator: torch.Generator):
+def _beta(alpha: torch.Tensor, beta: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     one, other = (torch._standard_gamma(p, generator=generator) for p in (alpha, beta))
     return one / (one + other)
+
+
+random_gamma = _parametric("gamma", torch._standard_gamma)
+random_poisson = _parametric("poisson", torch.poisson)
+random_binomial = _parametric("binomial", torch.binomial)
+random_beta = _parametric("beta", _beta)

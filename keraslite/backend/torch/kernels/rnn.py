@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from keraslite.backend.torch import tensors
+
 _Out = tuple[torch.Tensor, ...]
+_no_onednn = functools.partial(torch.backends.mkldnn.flags, enabled=False)
 
 
 def _run(
@@ -21,7 +26,9 @@ def _run(
     if reverse:
         x = torch.flip(x, (1,))
     train = torch.is_grad_enabled()
-    outputs, *last = native(x, state, weights, True, 1, 0.0, train, False, True)
+    # The compiler fails on oneDNN's LSTM; without it, it sees single steps.
+    with _no_onednn() if tensors.is_tracing() else contextlib.nullcontext():
+        outputs, *last = native(x, state, weights, True, 1, 0.0, train, False, True)
     if reverse:
         outputs = torch.flip(outputs, (1,))
     return outputs, *(s.squeeze(0) for s in last)
@@ -36,7 +43,10 @@ def lstm(
     bias: torch.Tensor | None,
     reverse: bool = False,
 ) -> _Out:
-    """Outputs `(B, T, U)`, last `h` and last `c`; gates i, f, c, o like torch's own."""
+    """Outputs `(B, T, U)`, last `h` and last `c`; gates i, f, c, o like torch's own.
+
+    With `reverse` time runs backwards; outputs stay in the order of the inputs.
+    """
     zeros = torch.zeros(kernel.shape[1], dtype=x.dtype, device=x.device)
     weights = [
         kernel.t().contiguous(),

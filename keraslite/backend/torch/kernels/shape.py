@@ -24,6 +24,7 @@ tril = torch.tril
 triu = torch.triu
 diagonal = torch.diagonal
 diag = torch.diag
+copy = torch.clone
 
 
 def transpose(x: torch.Tensor, axes: Sequence[int] | None = None) -> torch.Tensor:

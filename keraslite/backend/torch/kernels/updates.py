@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from keraslite.backend.torch import tensors
+
 _Storages = Sequence[torch.Tensor]
 
 
@@ -86,7 +88,7 @@ def fused_adam(
     if weight_decay:
         torch._foreach_mul_(params, 1 - lr * weight_decay)
     rate = lr * _correction(beta_2, step) ** 0.5 / _correction(beta_1, step)
-    if torch.compiler.is_compiling():
+    if tensors.is_tracing():
         # The compiler has no view into the fused kernel, and fuses these by itself.
         _adam_in_parts(params, grads, m, v, rate, beta_1, beta_2, epsilon)
         return

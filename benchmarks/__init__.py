@@ -1,0 +1,1 @@
+"""What users feel, measured against an engine's plain code and against Keras."""

@@ -1,0 +1,213 @@
+"""Building a layer: its dtypes, and its variables once shapes are known."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from keraslite import constraints, dtype_policies, initializers, regularizers
+from keraslite.backend import engine
+from keraslite.core import tree
+from keraslite.core.errors import describe
+from keraslite.core.scopes import current_path, name_scope
+from keraslite.core.tree import map_shape_structure
+from keraslite.core.variable import Variable
+from keraslite.layers.call import call_signature
+from keraslite.layers.state import LayerState
+
+
+def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build` in the layer's name scope, remembering the shapes; sets `built`."""
+
+    @functools.wraps(build)
+    def wrapped(self: BuildableLayer, *args: Any, **kwargs: Any) -> None:
+        with name_scope(self.name, caller=self), engine.concrete():
+            if "_build_shapes" not in vars(self):
+                signature = call_signature(build)
+                self._build_shapes = signature.bind(args, kwargs)
+            build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapped
+
+
+class BuildableLayer(LayerState):
+    """A layer as far as its variables: dtype policy, `build` and `add_weight`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _wrap_build(cls.__dict__["build"])  # type: ignore[method-assign]
+
+    # Dtypes ----------------------------------------------------------------------
+
+    @property
+    def dtype_policy(self) -> dtype_policies.DTypePolicy:
+        """Which dtype it computes in and keeps its variables in."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtype_policies.get(value)
+        compute, variable = self._dtype_policy.compute_dtype, self._dtype_policy.variable_dtype
+        self._native_dtype = engine.native_dtype(compute)
+        self._mixed = compute != variable
+        self._fast = False
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of the computation."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the variables."""
+        return self._dtype_policy.variable_dtype
+
+    dtype = variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that float inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How it is quantized, None when it is not."""
+        return self._dtype_policy.quantization_mode
+
+    # Building ----------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables for inputs of `input_shape`. Subclasses override it."""
+        self.built = True
+
+    def _build_for(self, arguments: dict[str, Any]) -> None:
+        """Call `build` with the shapes of the arguments of `call`."""
+        if self.built:
+            return
+        build = type(self).build
+        if build is BuildableLayer.build:
+            return
+        expected = call_signature(getattr(build, "__wrapped__", build))
+        shapes = {}
+        for name, value in arguments.items():
+            leaves = [x for x in tree.flatten(value) if x is not None]
+            if leaves and all(hasattr(x, "shape") for x in leaves):
+                shapes[name] = tree.map_structure(
+                    lambda x: None if x is None else tuple(x.shape), value
+                )
+        wanted = [p for p in expected.parameters if p.endswith("_shape")]
+        if len(wanted) > 1 or (wanted and wanted[0].removesuffix("_shape") in shapes):
+            given = {p: shapes.get(p.removesuffix("_shape")) for p in wanted}
+            optional = expected.signature.parameters
+            given = {
+                p: s for p, s in given.items() if s is not None or optional[p].default is optional[p].empty
+            }
+            self.build(**given)
+        elif shapes:
+            self.build(next(iter(shapes.values())))
+        else:
+            raise ValueError(
+                f"Layer {self.name!r} cannot be built: its first argument must be a tensor. "
+                f"Received: {', '.join(f'{k}={describe(v)}' for k, v in arguments.items())}"
+            )
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that `build` was called with."""
+        shapes = vars(self).get("_build_shapes")
+        if not shapes:
+            return None
+        if len(shapes) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": dict(shapes)}
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Build with the shapes of `get_build_config`."""
+        if not config or self.built:
+            return
+        config = {k: map_shape_structure(tuple, v) for k, v in config.items()}
+        if "shapes_dict" in config:
+            self.build(**config["shapes_dict"])
+        else:
+            self.build(config["input_shape"])
+
+    def add_weight(
+        self,
+        *args: Any,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable that belongs to the layer.
+
+        Args:
+            shape: of the variable, `()` by default.
+            initializer: name, function or `Initializer`; Glorot uniform by default for
+                floats and zeros for others.
+            dtype: by default the layer's variable dtype.
+            trainable: whether optimizers update it.
+            autocast: whether `call` sees it in the compute dtype.
+            regularizer: penalty that is added to the loss.
+            constraint: function applied after each update.
+            aggregation: how replicas combine.
+            overwrite_with_gradient: the "gradient" is the new value.
+            name: last part of its path.
+        """
+        if args:
+            raise TypeError(
+                f"`add_weight` of layer {self.name!r} takes keyword arguments only: "
+                "`add_weight(shape=..., initializer=..., name=...)`."
+            )
+        dtype = self.variable_dtype if dtype is None else dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
+        with name_scope(self.name, caller=self):
+            self._path = current_path()
+            variable = Variable(
+                initializers.get(initializer),
+                shape=() if shape is None else shape,
+                dtype=dtype,
+                trainable=trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+            )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._own_variables.append(variable)
+        if trainable and not self._trainable:
+            variable.trainable = False
+        return variable
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_weight` with positional arguments."""
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )

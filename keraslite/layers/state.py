@@ -1,0 +1,249 @@
+"""The state of a layer: its variables, the layers below it, losses and weights."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keraslite.backend import engine
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.operation import Operation
+from keraslite.core.variable import Variable
+from keraslite.layers.call import current_call
+from keraslite.layers.tracking import owned, unique
+from keraslite.metrics.metric import Metric
+from keraslite.random.seed_generator import SeedGenerator
+
+
+class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
+    """What belongs to a layer, found by looking at its attributes."""
+
+    #: Names of attributes that refer to layers or variables of others.
+    _not_tracked: frozenset[str] = frozenset()
+    built: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls, *args, **kwargs)
+        self._engine_setup()
+        # In the instance before any `__init__`: subclasses may set attributes first.
+        put = functools.partial(object.__setattr__, self)
+        put("_own_variables", [])
+        put("_losses", [])
+        put("_losses_of", None)
+        put("_trainable", True)
+        put("_path", None)
+        put("built", False)
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
+            self._own_variables.append(value)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        value = vars(self).get(name)
+        if isinstance(value, Variable):
+            self._own_variables[:] = [v for v in self._own_variables if v is not value]
+        object.__delattr__(self, name)
+
+    # What belongs to the layer -----------------------------------------------------
+
+    def _direct_layers(self) -> list[LayerState]:
+        """The layers right below this one, in the order of its attributes."""
+        return unique(x for _, x in owned(self, (LayerState,)))
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[LayerState]:
+        seen = {id(self)}
+        if include_self:
+            yield self
+        stack = self._direct_layers()[::-1]
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            if recursive:
+                stack.extend(layer._direct_layers()[::-1])
+
+    def _direct_state(self, kind: type) -> list[Any]:
+        return unique(x for _, x in owned(self, (kind,)))
+
+    def _tracked(self) -> Iterator[tuple[str, Any]]:
+        """`(name, variable or layer)` right below this layer, for the engine's own tools."""
+        names = {id(v): name for name, v in owned(self, (Variable,))}
+        for variable in self._variables_here():
+            yield names.get(id(variable), variable.name), variable
+        yield from owned(self, (LayerState,))
+
+    def _variables_here(self) -> list[Variable]:
+        """This layer's own variables, trainable ones first; no seeds, no metrics."""
+        inside = [v for name, v in owned(self, (Variable,)) if name != "_own_variables"]
+        found = unique([*self._own_variables, *inside])
+        return [v for v in found if v._kind_trainable] + [v for v in found if not v._kind_trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, seeds among them, without those of metrics."""
+        found: list[Variable] = []
+        for layer in self._flatten_layers():
+            found.extend(layer._variables_here())
+            found.extend(seed.state for seed in layer._direct_state(SeedGenerator))
+        return unique(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables that files hold: without seeds and metrics."""
+        return unique([v for layer in self._flatten_layers() for v in layer._variables_here()])
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training leaves to the layers themselves, seeds among them."""
+        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics of this layer and those below it."""
+        return unique([m for x in self._flatten_layers() for m in x._direct_state(Metric)])
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        return [v for metric in self.metrics for v in metric.variables]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether its variables should be trained; setting it sets all layers below."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+            for variable in layer._variables_here():
+                if variable._kind_trainable:
+                    variable.trainable = bool(value)
+
+    @property
+    def path(self) -> str:
+        """Names of the enclosing layers and its own, with slashes."""
+        return self._path or self.name
+
+    # Losses --------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar penalty, or a list of them, to the training loss.
+
+        Call it inside `call`; penalties of one call replace those of the call before.
+        """
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            if isinstance(value, KerasTensor):
+                continue
+            call = current_call.get()
+            root = None if call is None else call.root
+            if root is None or self._losses_of is not root:
+                object.__setattr__(self, "_losses", [])
+                object.__setattr__(self, "_losses_of", root)
+            self._losses.append(value)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Scalars from `add_loss` in the last call, and from the weights' regularizers."""
+        return self._collect_losses(list(self._flatten_layers()))
+
+    def _collect_losses(self, layers: list[LayerState]) -> list[Any]:
+        found: list[Any] = []
+        for layer in layers:
+            found.extend(layer._losses)
+        penalties = []
+        seen = set()
+        for layer in layers:
+            for variable in layer._own_variables:
+                if variable.regularizer is not None and variable.trainable:
+                    if id(variable) not in seen:
+                        seen.add(id(variable))
+                        penalties.append(variable.regularizer(variable))
+        return found + penalties
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            object.__setattr__(layer, "_losses", [])
+
+    # Weights -------------------------------------------------------------------------
+
+    def count_params(self) -> int:
+        """The number of scalars in the weights."""
+        if not self.built:
+            raise ValueError(
+                f"Layer {self.name!r} has no weights yet. Call it on data, or call `build`."
+            )
+        return sum(math.prod(w.shape) for w in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of `weights`."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Assign the values of `weights`, in its order.
+
+        Raises:
+            ValueError: for another number of values or another shape.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ValueError(
+                f"Layer {self.name!r} has {len(own)} weights. Received: a list of {len(weights)}"
+            )
+        for variable, value in zip(own, weights, strict=True):
+            if variable.shape != np.shape(value):
+                raise ValueError(
+                    f"Weight {variable.path!r} has shape {variable.shape}. "
+                    f"Received: shape {np.shape(value)}"
+                )
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put the layer's own variables into `store` under `"0"`, `"1"`..."""
+        for i, variable in enumerate(self._variables_here()):
+            store[str(i)] = variable
+
+    def load_own_variables(self, store: Any) -> None:
+        """Assign the layer's own variables from `store`."""
+        own = self._variables_here()
+        if len(store) != len(own):
+            if not own and not self.built:
+                raise ValueError(
+                    f"Layer {self.path!r} is not built, but the file holds {len(store)} variables "
+                    "for it. Build it, or call the model on data, before loading."
+                )
+            raise ValueError(
+                f"Layer {self.path!r} has {len(own)} variables, the file holds {len(store)} for it."
+            )
+        for i, variable in enumerate(own):
+            value = store[str(i)]
+            if tuple(value.shape) != variable.shape:
+                raise ValueError(
+                    f"Variable {variable.path!r} has shape {variable.shape}; the file holds "
+                    f"{tuple(value.shape)}."
+                )
+        for i, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(i)]))

@@ -1,0 +1,88 @@
+"""Optimizers, and schedules of learning rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraslite.core.registry import Catalog
+from keraslite.optimizers import schedules
+from keraslite.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from keraslite.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+from keraslite.optimizers.loss_scale import LossScaleOptimizer
+from keraslite.optimizers.optimizer import Optimizer
+from keraslite.optimizers.sgd import SGD, Lion
+
+__all__ = [
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "SGD",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+CATALOG = Catalog(
+    "optimizer",
+    "keras.optimizers",
+    [
+        Adadelta,
+        Adagrad,
+        Adam,
+        AdamW,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        LossScaleOptimizer,
+        Nadam,
+        RMSprop,
+        SGD,
+    ],
+    base=Optimizer,
+)
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that `identifier` stands for.
+
+    Args:
+        identifier: None, a name in any case (`"adam"`, `"AdamW"`), a config, a class or an
+            instance.
+
+    Returns:
+        An `Optimizer`; a new one for a name, a config or a class.
+
+    Raises:
+        ValueError: for an unknown name; says the nearest one.
+
+    Example:
+        >>> keras.optimizers.get("adam")
+        <Adam name=adam>
+    """
+    return CATALOG.get(identifier)
+
+
+def serialize(optimizer: Any) -> Any:
+    """What a config holds for an optimizer; `deserialize` takes it."""
+    return CATALOG.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The optimizer for what `serialize` gave.
+
+    Args:
+        config: a config or a name.
+        custom_objects: name -> your own class.
+    """
+    return CATALOG.deserialize(config, custom_objects)

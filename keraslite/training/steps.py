@@ -1,0 +1,274 @@
+"""One step of training, evaluation or prediction, and the engine's compiled form of it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keraslite import ops
+from keraslite.backend import engine
+from keraslite.core import inference, tree
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.scopes import StatelessScope, SymbolicScope
+from keraslite.core.variable import Variable
+from keraslite.layers.tracking import owned, unique
+from keraslite.optimizers import Optimizer
+from keraslite.random.seed_generator import global_seed_generator
+from keraslite.training.compilation import Compilation
+from keraslite.training.data import unpack_x_y_sample_weight
+
+
+class Steps(Compilation):
+    """Mixin of `Trainer`: the bodies of the steps, shared by all engines."""
+
+    # The step --------------------------------------------------------------------------
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The scalar to minimise: the compiled loss and the layers' penalties.
+
+        Override it for losses that need more than targets and outputs.
+        """
+        terms = []
+        if self._compile_loss is not None:
+            terms.append(self._compile_loss(y, y_pred, sample_weight))
+        terms += [
+            ops.sum(ops.cast(term, "float32"))
+            for term in self._collect_losses(self._step_layers())  # type: ignore[attr-defined]
+        ]
+        if not terms:
+            raise ValueError(
+                "There is no loss to minimise: give `loss` to `compile`, add one with "
+                "`add_loss` in a layer, or override `compute_loss`."
+            )
+        total = terms[0]
+        for term in terms[1:]:
+            total = ops.add(total, term)
+        return total
+
+    def _step_layers(self) -> list[Any]:
+        # Looked up once a step function: walking attributes in every step costs.
+        return self._functions.get("layers") or list(self._flatten_layers())  # type: ignore[attr-defined, return-value]
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the compiled metrics and return the values of all by name."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        if self._call.has_training:  # type: ignore[attr-defined]
+            return self(x, training=training)  # type: ignore[operator]
+        return self(x, training=training)  # type: ignore[operator]
+
+    def _track_loss(self, x: Any, loss: Any) -> None:
+        if self._loss_tracker is not None:
+            first = next((leaf for leaf in tree.flatten(x) if leaf is not None), None)
+            size = None if first is None or not len(first.shape) else ops.shape(first)[0]
+            self._loss_tracker.update_state(loss, sample_weight=size)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One update from one batch; returns the logs.
+
+        Override it for another way of training. The portable form uses
+        `ops.value_and_grad` and runs on every engine that trains; the forms of Keras
+        (`GradientTape`, `loss.backward()`, `train_step(self, state, data)`) run on theirs.
+
+        Example:
+            >>> def train_step(self, data):
+            ...     x, y, w = keras.utils.unpack_x_y_sample_weight(data)
+            ...     def loss_fn():
+            ...         return self.compute_loss(x, y, self(x, training=True), w)
+            ...     loss, gradients = keras.ops.value_and_grad(
+            ...         loss_fn, variables=self.trainable_variables
+            ...     )()
+            ...     self.optimizer.apply(gradients, self.trainable_variables)
+            ...     return {"loss": loss}
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        variables = self._functions.get("trainable") or self.trainable_variables  # type: ignore[attr-defined]
+        optimizer = self.optimizer
+
+        def objective() -> tuple[Any, tuple[Any, Any]]:
+            y_pred = self._forward(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = loss if optimizer is None else optimizer.scale_loss(loss)
+            return scaled, (y_pred, loss)
+
+        if variables:
+            (_, (y_pred, loss)), gradients = engine.value_and_grad(objective, variables)
+            self._track_loss(x, engine.stop_gradient(loss))
+            optimizer.apply(gradients, variables)
+        else:
+            warnings.warn("The model has no trainable weights: nothing is trained.", stacklevel=2)
+            _, (y_pred, loss) = objective()
+            self._track_loss(x, loss)
+        y_pred = tree.map_structure(engine.stop_gradient, y_pred)
+        with engine.no_grad():
+            return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of one batch."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        if self._compile_loss is not None or self._collect_losses(self._step_layers()):  # type: ignore[attr-defined]
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+            self._track_loss(x, loss)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for one batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
+
+    # Step functions --------------------------------------------------------------------
+
+    def _state_groups(self, kind: str) -> list[list[Variable]]:
+        """The variables in the order of Keras's `state` argument."""
+        groups = [self.trainable_variables, self.non_trainable_variables]  # type: ignore[attr-defined]
+        if kind == "train":
+            groups.append(list(self.optimizer.variables) if self.optimizer is not None else [])
+        if kind != "predict":
+            groups.append(self.metrics_variables)
+        return groups
+
+    def _step_variables(self, kind: str) -> list[Variable]:
+        """Every variable that a step may read or write."""
+        found = [v for group in self._state_groups(kind) for v in group]
+        if kind == "train":
+            # A subclass may have optimizers of its own (a GAN has two).
+            for _, optimizer in owned(self, (Optimizer,)):
+                found += optimizer.variables
+        found.append(global_seed_generator().state)
+        return unique(found)
+
+    def _stateful_step(self, kind: str) -> Callable[[Any], Any]:
+        """The step as a function of one batch, whichever form it is written in."""
+        step = getattr(self, f"{kind}_step")
+        if len(inspect.signature(step).parameters) < 2:
+            return step
+
+        def from_state(data: Any) -> Any:
+            groups = self._state_groups(kind)
+            state = tuple([v.value for v in group] for group in groups)
+            result, new_state = step(state, data)
+            if kind == "predict":
+                groups, new_state = [groups[1]], [new_state]
+            for group, values in zip(groups, new_state, strict=True):
+                for variable, value in zip(group, values, strict=True):
+                    variable._store(value)
+            return result
+
+        return from_state
+
+    def make_train_function(self, force: bool = False) -> Callable[..., Any]:
+        """The compiled `train_step`."""
+        return self._make_function("train", force)
+
+    def make_test_function(self, force: bool = False) -> Callable[..., Any]:
+        """The compiled `test_step`."""
+        return self._make_function("test", force)
+
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """The compiled `predict_step`."""
+        return self._make_function("predict", force)
+
+    def _make_function(self, kind: str, force: bool = False) -> Callable[..., Any]:
+        """`function(batches)`: logs or outputs after a list of batches."""
+        key = (kind, tuple(v.trainable for v in self.variables))  # type: ignore[attr-defined]
+        if self._functions.get(f"{kind}_key") == key and not force:
+            return self._functions[kind]
+        self._functions["layers"] = list(self._flatten_layers())  # type: ignore[attr-defined, assignment]
+        self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
+        step = self._stateful_step(kind)
+        variables = self._step_variables(kind)
+        if self.run_eagerly or not engine.capabilities.compiled:
+            single, several = _eager(step), None
+        else:
+            single = engine.compile_step(step, variables, self.jit_compile)
+            several = (
+                engine.compile_steps(step, variables, self.jit_compile)
+                if self.steps_per_execution > 1 and kind != "predict"
+                else None
+            )
+
+        def function(batches: Sequence[Any]) -> Any:
+            if several is not None and len(batches) == self.steps_per_execution:
+                return several(list(batches))
+            outputs = None
+            for batch in batches:
+                outputs = single(batch)
+            return outputs
+
+        self._functions[kind] = function
+        self._functions[f"{kind}_key"] = key  # type: ignore[assignment]
+        return function
+
+    def _prepare(self, kind: str, batch: Any) -> None:
+        """Build whatever the first batch is needed for: model, loss, metrics, optimizer."""
+        x, y, _ = unpack_x_y_sample_weight(batch)
+        custom = type(self).call is _model_call()
+        outputs = None
+        needs = kind != "predict" and not self._is_prepared()
+        if not custom and (needs or not self._all_built()):
+            specs = tree.map_structure(_spec, x)
+            with SymbolicScope(), StatelessScope():
+                outputs = self(specs)  # type: ignore[operator]
+        if kind != "predict" and outputs is not None:
+            targets = tree.map_structure(_spec, y)
+            if self._compile_loss is not None and y is not None:
+                self._compile_loss.build(targets, outputs)
+            if self._compile_metrics is not None and y is not None:
+                self._compile_metrics.build(targets, outputs)
+        if kind == "train":
+            if self.optimizer is not None and not self.optimizer.built and not custom:
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            if self._has_unbuilt_optimizer():
+                # A step of the user's own: run it once symbolically, so that all state exists.
+                step = self._stateful_step(kind)
+                inference.trace(step, (tree.map_structure(_spec, batch),), {})
+
+    def _has_unbuilt_optimizer(self) -> bool:
+        return any(not optimizer.built for _, optimizer in owned(self, (Optimizer,)))
+
+    def _is_prepared(self) -> bool:
+        return all(
+            part is None or part.built for part in (self._compile_loss, self._compile_metrics)
+        )
+
+    def _all_built(self) -> bool:
+        return all(layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
+
+
+def _model_call() -> Any:
+    from keraslite.models.model import Model
+
+    return Model.call
+
+
+def _eager(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def run(batch: Any) -> Any:
+        return step(tree.map_structure(_tensor, batch))
+
+    return run
+
+
+def _tensor(x: Any) -> Any:
+    return x if x is None or engine.is_tensor(x) else engine.convert(x)
+
+
+def _spec(x: Any) -> Any:
+    """The `KerasTensor` for a batch of arrays like `x`, of any size."""
+    if x is None or isinstance(x, KerasTensor):
+        return x
+    x = x if hasattr(x, "shape") else ops.convert_to_tensor(x)
+    dtype = engine.dtype(x) if engine.is_tensor(x) else x.dtype
+    return KerasTensor((None, *tuple(x.shape)[1:]) if len(x.shape) else (), dtype)
