@@ -139,7 +139,9 @@ MODELS = ("cnn", "shared", "text", "transformer", "nested", "graph_of_ops")
 
 
 def _run(script: str, package: str, folder: Path, name: str, train: bool) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
     if package == "keras" and environment.get("KERAS_BACKEND") == "numpy":
         environment["KERAS_BACKEND"] = "jax"
     done = subprocess.run(

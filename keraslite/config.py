@@ -7,6 +7,7 @@ written.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -205,6 +206,51 @@ def max_steps_per_epoch() -> int | None:
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
     """Limit the steps of each epoch of `fit`, `evaluate` and `predict`; None lifts it."""
     _flags["max_steps_per_epoch"] = _positive("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def is_nnx_enabled() -> bool:
+    """Whether layers are Flax NNX modules; never so here."""
+    return False
+
+
+def set_backend(backend: str) -> None:
+    """Choose the engine for processes where none is loaded yet.
+
+    Raises:
+        RuntimeError: once an engine is loaded; set `KERAS_BACKEND` and start again.
+    """
+    from keraslite import backend as engines
+
+    if engines.is_loaded() and backend != engines.backend():
+        raise RuntimeError(
+            f"The engine {engines.backend()!r} is loaded already and cannot be replaced by "
+            f"{backend!r}. Set the environment variable KERAS_BACKEND={backend} before importing."
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    engines.backend.cache_clear()
+    engines.backend()
+
+
+def enable_unsafe_deserialization() -> None:
+    """Let files and configs of this process bring Python code, such as lambdas.
+
+    Only for files whose author you trust; `load_model(..., safe_mode=False)` is narrower.
+    """
+    _flags["safe_mode"] = False
+
+
+# Settings that are kept beside what they set.
+_ELSEWHERE = {
+    "backend": "keraslite.backend",
+    "dtype_policy": "keraslite.dtype_policies",
+    "set_dtype_policy": "keraslite.dtype_policies",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'keraslite.config' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ELSEWHERE[name]), name)
 
 
 _read_file()

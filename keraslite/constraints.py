@@ -124,7 +124,8 @@ class MinMaxNorm(Constraint):
     def __call__(self, w: TensorLike) -> Tensor:
         norms = _norms(w, self.axis)
         bounded = np.clip(norms, self.min_value, self.max_value)
-        return _with_norms(w, norms, self.rate * bounded + (1.0 - self.rate) * norms)
+        kept = np.multiply(norms, 1.0 - self.rate)
+        return _with_norms(w, norms, np.multiply(bounded, self.rate) + kept)
 
 
 max_norm = MaxNorm

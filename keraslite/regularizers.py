@@ -150,7 +150,7 @@ class OrthogonalRegularizer(Regularizer):
         vectors = nn.normalize(inputs if self.mode == "rows" else np.transpose(inputs), axis=1)
         count = vectors.shape[0]
         cosines = np.absolute(np.matmul(vectors, np.transpose(vectors)))
-        others = cosines * (1.0 - np.eye(count, dtype=cosines.dtype))
+        others = np.where(np.eye(count, dtype="bool"), 0.0, cosines)
         pairs = count * (count - 1)
         return np.multiply(np.sum(others), self.factor / max(pairs, 1))
 

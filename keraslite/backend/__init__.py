@@ -92,9 +92,20 @@ def _has(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+def framework_of(x: object) -> str | None:
+    """The built-in engine whose tensor `x` is, by the package of its type; imports nothing."""
+    root = type(x).__module__.partition(".")[0].removesuffix("lib")
+    return root if root in _BUILT_IN and root != "numpy" and hasattr(x, "shape") else None
+
+
 @functools.cache
 def _chosen() -> Engine:
     return load_engine(backend())
+
+
+def is_loaded() -> bool:
+    """Whether the engine has been imported."""
+    return _chosen.cache_info().currsize > 0
 
 
 # Keras's public names, from the modules that define them.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
@@ -68,11 +68,12 @@ class LayerBase:
     def _engine_setup(self) -> None:
         """Prepare `self`; called once, before any `__init__`."""
 
-    def _engine_track(self, name: str, value: Any) -> None:
-        """A `Variable` or another `Layer` now belongs to this layer under `name`."""
+    def _tracked(self) -> Iterator[tuple[str, Any]]:
+        """`(name, Variable or Layer)` right below this layer; every `Layer` defines it.
 
-    def _engine_untrack(self, name: str) -> None:
-        """What was tracked under `name` no longer belongs to this layer."""
+        Found anew at each call, so that what was added to a list later is there.
+        """
+        raise NotImplementedError
 
 
 class Engine(abc.ABC):

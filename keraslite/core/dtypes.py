@@ -187,6 +187,7 @@ def weak_name(dtype: Any) -> str:
         return config.floatx()
     if isinstance(dtype, type) and dtype in _PYTHON:
         return _PYTHON[dtype]
-    if dtype in ("int", "float", "complex"):
+    # NumPy dtypes compare equal to such names.
+    if type(dtype) is str and dtype in ("int", "float", "complex"):
         return dtype
     return standardize_dtype(dtype)

@@ -50,6 +50,13 @@ class KerasTensor(TensorOperators):
         <KerasTensor shape=(None, 2), dtype=float32, sparse=False, ragged=False, name=...>
     """
 
+    shape: tuple[int | None, ...] = ()
+    dtype: str = "float32"
+    sparse: bool = False
+    ragged: bool = False
+    ragged_rank: int | None = None
+    row_splits_dtype: str | None = None
+
     def __init__(
         self,
         shape: Iterable[int | None],

@@ -207,14 +207,11 @@ def _object(obj: Any) -> dict[str, Any]:
         "config": obj.get_config(),
         "registered_name": registered,
     }
-    for key, method in (
-        ("build_config", "get_build_config"),
-        ("compile_config", "get_compile_config"),
-    ):
-        describe_state = getattr(obj, method, None)
-        state = describe_state() if describe_state else None
-        if state is not None:
-            found[key] = serialize_keras_object(state)
+    build = obj.get_build_config() if hasattr(obj, "get_build_config") else None
+    if build is not None:
+        found["build_config"] = serialize_keras_object(build)
+    if hasattr(obj, "get_compile_config"):
+        found["compile_config"] = serialize_keras_object(obj.get_compile_config() or {})
     return found
 
 

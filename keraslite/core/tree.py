@@ -91,8 +91,11 @@ def map_structure_up_to(
     return optree.tree_unflatten(spec, [func(*row) for row in zip(*columns, strict=True)])
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise a ValueError that names both shapes unless `a` and `b` nest alike."""
+def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+    """Raise a ValueError that names both shapes unless `a` and `b` nest alike.
+
+    `check_types` has no effect, as in Keras: types of containers always count.
+    """
     left, right = structure_of(a), structure_of(b)
     if left != right:
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import dtypes
+from keraslite.core.budget import MemoryBudget
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor, standardize_shape
 from keraslite.core.naming import auto_name
@@ -17,6 +18,7 @@ from keraslite.core.scopes import AutocastScope, StatelessScope, current_path
 
 _stateless = StatelessScope.current.get
 _autocast = AutocastScope.current.get
+_budget = MemoryBudget.current.get
 _read = engine.read
 
 _AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
@@ -50,6 +52,16 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         array([2., 3.], dtype=float32)
     """
 
+    name: str = "variable"
+    path: str = "variable"
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    aggregation: str | None = "none"
+    synchronization: str | None = "auto"
+    regularizer: Any = None
+    constraint: Any = None
+    overwrite_with_gradient: bool = False
+
     def __init__(
         self,
         initializer: Any,
@@ -79,9 +91,6 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
-        self.regularizer: Any = None
-        self.constraint: Any = None
-        self.overwrite_with_gradient = False
         self.layout = layout
         self._trainable = bool(trainable)
         # What it was made as: freezing a layer changes `trainable`, not the order of weights.
@@ -110,6 +119,9 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
                 raise ValueError(
                     f"Variable {self.path!r}: every size must be known. Received: shape={shape}"
                 )
+            budget = _budget()
+            if budget is not None:
+                budget.take(self.shape, self.dtype, self.path)
             value = initializer(self.shape, dtype=self.dtype)
         else:
             value = initializer if engine.is_tensor(initializer) else np.asarray(initializer)

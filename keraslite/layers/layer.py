@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keraslite import dtype_policies, regularizers
-from keraslite.backend import engine
+from keraslite.backend import engine, framework_of
 from keraslite.core import inference, tree
 from keraslite.core.configurable import parameters_of
 from keraslite.core.errors import unexpected_arguments
@@ -71,6 +71,10 @@ class Layer(BuildableLayer):
     #: Whether `call` is written with `ops` only, so that it runs on `KerasTensor`s.
     _ops_only = True
     _is_activation = False
+    #: What inputs must look like: an `InputSpec` or a tree of them.
+    input_spec: Any = None
+    #: Whether the mask of the input holds for the output too.
+    supports_masking: bool = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
@@ -78,8 +82,6 @@ class Layer(BuildableLayer):
         put("_is_leaf", False)
         put("_checked_shape", None)
         put("_fast", False)
-        put("supports_masking", False)
-        put("input_spec", None)
         put("_call", call_signature(cls.call))
         return self
 
@@ -226,6 +228,13 @@ class Layer(BuildableLayer):
                 x = x.value
             if isinstance(x, KerasTensor) or isinstance(x, _ARRAYS) or engine.is_tensor(x):
                 return policy.convert_input(x, autocast, dtype)
+            other = framework_of(x)
+            if other is not None:
+                raise TypeError(
+                    f"Layer {self.name!r} ({type(self).__name__}) runs on the engine "
+                    f"{engine.name!r}. Received: a tensor of {other!r}. Convert it with "
+                    "`numpy.asarray` first, or set KERAS_BACKEND to its framework."
+                )
             return x
 
         found = {}

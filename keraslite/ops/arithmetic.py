@@ -6,7 +6,7 @@ are weak: `add(x, 1.0)` keeps the dtype of a float tensor `x`.
 
 from __future__ import annotations
 
-from keraslite.core import shapes
+from keraslite.core import dtypes, shapes
 from keraslite.core.op import (
     FLOAT,
     KEEP,
@@ -15,8 +15,10 @@ from keraslite.core.op import (
     Tensor,
     TensorLike,
     composite,
+    kernel,
     primitive,
 )
+from keraslite.ops.core import dtype
 
 __all__ = [
     "abs",
@@ -222,7 +224,10 @@ def ceil(x: TensorLike) -> Tensor:
     """The smallest whole number not below each element, as a float. See `sqrt`."""
 
 
-@primitive(shapes.same, KEEP)
+_round = kernel("round")
+
+
+@composite(shapes.same, KEEP, native=False)
 def round(x: TensorLike, decimals: int = 0) -> Tensor:
     """Round to the nearest; a half goes to the even neighbour.
 
@@ -237,6 +242,18 @@ def round(x: TensorLike, decimals: int = 0) -> Tensor:
         >>> keras.ops.round([0.5, 1.5, 2.345], decimals=0)
         array([0., 2., 2.])
     """
+    if dtypes.is_float(dtype(x)):
+        return _round(x, decimals)
+    return x if decimals >= 0 else _round_whole(x, 10**-decimals)
+
+
+def _round_whole(x: Tensor, unit: int) -> Tensor:
+    """Integers to the nearest multiple of `unit`; a half to the even one."""
+    down = floor_divide(x, unit)
+    twice = multiply(2, subtract(x, multiply(down, unit)))
+    # An odd quotient turns "above the half" into "at the half or above".
+    up = add(twice, mod(down, 2)) > unit
+    return multiply(add(down, up), unit)
 
 
 @composite(shapes.same, KEEP)

@@ -193,7 +193,7 @@ def _common_limits(source: str, target: str) -> tuple[Any, Any]:
         return int(low), int(high)
     kind = dtypes.numpy_dtype(source)
     top = np.asarray(high, kind)
-    if top > high:  # as float32, 2**31 - 1 is 2**31
+    if float(top) > high:  # as float32, 2**31 - 1 is 2**31
         top = np.nextafter(top, np.asarray(0, kind))
     return float(low), float(top)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from keraslite.backend import engine
 from keraslite.core import shapes
 from keraslite.core.op import KEEP, PROMOTE, Tensor, TensorLike, composite, kernel, primitive
 from keraslite.ops.core import as_tensor, shape
@@ -29,10 +32,14 @@ __all__ = [
     "vstack",
 ]
 
+_concatenate, _pad, _repeat, _take, _tile = map(
+    kernel, ("concatenate", "pad", "repeat", "take", "tile")
+)
+
 # Joining and splitting ---------------------------------------------------------------
 
 
-@primitive(shapes.concatenate, PROMOTE)
+@composite(shapes.concatenate, PROMOTE, native=False)
 def concatenate(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """Join tensors along an axis that they have.
 
@@ -50,6 +57,9 @@ def concatenate(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
         >>> keras.ops.concatenate([[1, 2], [3]])
         array([1, 2, 3], dtype=int32)
     """
+    if axis is None:
+        return _concatenate([ravel(x) for x in xs], 0)
+    return _concatenate(xs, axis)
 
 
 @primitive(shapes.stack, PROMOTE)
@@ -189,7 +199,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
 # Repeating ---------------------------------------------------------------------------
 
 
-@primitive(shapes.tile, KEEP)
+@composite(shapes.tile, KEEP, native=False)
 def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     """Lay copies of the whole tensor side by side.
 
@@ -200,9 +210,10 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     Returns:
         A tensor of the sizes of `x` times `repeats`.
     """
+    return _tile(x, (repeats,) if isinstance(repeats, int) else repeats)
 
 
-@primitive(shapes.repeat, KEEP)
+@composite(shapes.repeat, KEEP, native=False)
 def repeat(
     x: TensorLike, repeats: int | Sequence[int] | Any, axis: int | None = None
 ) -> Tensor:
@@ -220,9 +231,15 @@ def repeat(
         >>> keras.ops.repeat([1, 2], 2)
         array([1, 1, 2, 2], dtype=int32)
     """
+    if not isinstance(repeats, tuple):
+        return _repeat(x, repeats, axis)
+    if len(repeats) == 1:
+        return _repeat(x, repeats[0], axis)
+    # Which element goes where is known beforehand, and so is the size of the result.
+    places = np.repeat(np.arange(len(repeats), dtype="int32"), repeats)
+    return _take(x, engine.convert(places), axis)
 
 
-_pad = kernel("pad")
 _MODES = ("constant", "reflect", "symmetric", "edge", "wrap")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from keraslite import initializers, ops
 from keraslite.core.errors import describe
 from keraslite.core.op import Tensor
+from keraslite.core.scopes import name_scope
 from keraslite.core.variable import Variable
 from keraslite.optimizers.branches import either
 from keraslite.optimizers.optimizer import Optimizer, _with_gradient
@@ -95,7 +96,8 @@ class LossScaleOptimizer(Optimizer):
             return
         variables = list(var_list)
         super().build(variables)
-        self.inner_optimizer.build(variables)
+        with name_scope(self.name, caller=self):
+            self.inner_optimizer.build(variables)
 
     def exclude_from_weight_decay(
         self,

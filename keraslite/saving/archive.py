@@ -124,6 +124,10 @@ class Reader:
     def names(self) -> list[str]:
         return self._zip.namelist()
 
+    def size(self, name: str) -> int:
+        """The unpacked size of a member."""
+        return self._zip.getinfo(name).file_size
+
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The contents of a member, checked against its checksum."""
         info = self._zip.getinfo(name)

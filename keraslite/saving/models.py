@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from keraslite.core.budget import MemoryBudget
 from keraslite.core.errors import UnsafeModelError, describe, short
 from keraslite.core.serialization import (
     deserialize_keras_object,
@@ -23,6 +24,7 @@ from keraslite.saving.commit import replacing
 from keraslite.saving.walk import walk
 from keraslite.version import __version__
 
+_SLACK = 64 * 2**20
 _FORMAT = ".".join(__version__.split(".")[:3])
 """The release of Keras whose format this is."""
 
@@ -151,10 +153,13 @@ def _load(
         )
     if not compile:
         config.pop("compile_config", None)
+    # Optimizer slots may be absent from the file: two for each weight.
+    budget = MemoryBudget(3 * archive.size(WEIGHTS) + _SLACK, archive.path)
     with safe_mode_scope(safe_mode), archive.member(WEIGHTS) as weights:
-        model = deserialize_keras_object(
-            config, custom_objects=custom_objects, safe_mode=safe_mode
-        )
+        with budget:
+            model = deserialize_keras_object(
+                config, custom_objects=custom_objects, safe_mode=safe_mode
+            )
         if not hasattr(model, "load_own_variables"):
             raise UnsafeModelError(
                 f"{archive.path!r} does not hold a model but {describe(model)}."

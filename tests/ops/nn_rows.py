@@ -107,7 +107,7 @@ _ACTIVATIONS: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [
 ACTIVATIONS = [
     *(
         Row(name, [X], reference, options, dtypes=FLOATS, gradient=True, loose=2,
-            label=str(next(iter(options.values()), "")), sizes=name == "glu")
+            label=str(next(iter(options.values()), "")))
         for name, reference, options in _ACTIVATIONS
     ),
     Row("relu", [X], lambda x: np.maximum(x, 0), dtypes=(*FLOATS, "int32", "uint8"), gradient=True),
@@ -166,7 +166,7 @@ CONVOLUTIONS = [
         lambda x, k, data_format: np.moveaxis(keras("conv")(np.moveaxis(x, 1, -1), k), -1, 1),
         {"data_format": "channels_first"}, label="first", loose=10),
     Row("separable_conv", [IMAGE, _sample(3, 2, 4, 2), _sample(1, 1, 8, 5)],
-        keras("separable_conv"), {"padding": "same"}, loose=20, gradient=True),
+        keras("separable_conv"), {"padding": "same"}, loose=20, gradient=True, label="same"),
     *(Row(name, [x, 2], keras(name), {"strides": strides, "padding": padding},
           label=f"{x.ndim}-{strides}-{padding}", gradient=strides == 2)
       for name in ("max_pool", "average_pool") for x in (SEQUENCE, IMAGE, VOLUME)

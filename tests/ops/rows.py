@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops.table import ALL, FLOAT, FLOATS, INTS, NUMBERS, Fixed, Row
+from tests.ops.table import ALL, FLOATS, INTS, NUMBERS, Fixed, Row
 
 _rng = np.random.default_rng(7)
 X = _rng.uniform(-2, 2, (3, 4))
@@ -174,7 +174,7 @@ BINARY = [
     Row("power", [POSITIVE, X], np.power, dtypes=FLOATS, gradient=True, loose=4),
     Row("power", [ints(2, -3, 5), ints(3, 2, 0)], np.power, label="ints"),
     Row("divide_no_nan", [X, np.array([1.0, 0.0, -2.0, 0.0])],
-        lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)), gradient=True),
+        lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)), gradient=1),
     Row("isclose", [np.array([1.0, 1.0, np.inf, np.nan, -np.inf]),
                     np.array([1.0 + 1e-7, 1.1, np.inf, np.nan, np.inf])], np.isclose),
     Row("isclose", [SPECIAL, SPECIAL], np.isclose, {"equal_nan": True}, label="nan"),
@@ -409,10 +409,12 @@ INDEXING = [
                          ("mul", np.multiply))),
     Row("scatter_update", [X, ints([[0, 1], [0, 1], [2, -1]]), ROW[:3]], _updated(np.maximum),
         {"reduction": "max"}, label="max-places"),
-    Row("segment_sum", [X, ints(0, 2, 0), 4], _segments(np.add, 0), dtypes=("float32", "int32"),
+    Row("segment_sum", [X, ints(0, 2, 0), 4], _segments(np.add, 0.0), dtypes=("float32", "int32"),
         gradient=True),
-    Row("segment_sum", [X, ints(0, 2, 0)], _segments(np.add, 0), label="open", dynamic=True),
-    Row("segment_max", [X, ints(0, 2, 0), 4], _segments(np.maximum, -np.inf), gradient=True),
+    Row("segment_sum", [X, ints(0, 2, 0)], _segments(np.add, 0.0), label="open", dynamic=True),
+    Row("segment_max", [X, ints(0, 2, 0), 4], _segments(np.maximum, -np.inf)),
+    Row("segment_max", [X, ints(0, 1, 0), 2], _segments(np.maximum, -np.inf), gradient=True,
+        dtypes=("float32", *INTS), label="full"),
     Row("segment_min", [X, ints(0, 2, 0), 4], _segments(np.minimum, np.inf)),
     Row("segment_min", [X, ints(0, 1, 0), 2], _segments(np.minimum, np.inf), dtypes=INTS,
         label="ints"),
@@ -461,7 +463,8 @@ LINALG = [
     Row("cross", [X[:3], Y[:3]], np.cross, {"axis": 0}, label="axis"),
     Row("cross", [X[:, :2], Y[:, :3]],
         lambda a, b: np.cross(np.pad(a, ((0, 0), (0, 1))), b), label="two", sizes=True),
-    Row("cholesky", [SPD], np.linalg.cholesky, gradient=True, loose=4),
+    # No gradient: engines differ in how they read a matrix that is not symmetric.
+    Row("cholesky", [SPD], np.linalg.cholesky, loose=4),
     Row("cholesky", [SPD], lambda x, upper: np.linalg.cholesky(x).T, {"upper": True},
         label="upper", loose=4),
     Row("inv", [SQUARE], np.linalg.inv, gradient=True, loose=8),

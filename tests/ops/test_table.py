@@ -115,7 +115,9 @@ def test_graph_of_unknown_sizes_equals_eager(row: Row) -> None:
         assert len(shape) == len(real)
         assert all(n is None or n == m for n, m in zip(shape, real, strict=True)), (shape, real)
     function = keraslite.Function(inputs, outputs)
-    again = function([v for v in tree.flatten(values) if engine.is_tensor(v)])
+    given: list[Any] = []
+    _map_arrays(lambda x: given.append(engine.convert(x)), args)
+    again = function(given)
     for x, y in zip(tree.flatten(again), tree.flatten(eager), strict=True):
         np.testing.assert_array_equal(wide(engine.to_numpy(x)), wide(engine.to_numpy(y)))
 
@@ -139,18 +141,19 @@ def test_gradients_against_differences(row: Row) -> None:
             values,
         )
         parts = zip(tree.flatten(_call(row, filled)), weights, strict=True)
-        return sum(ops.sum(x * w) for x, w in parts)
+        return sum(ops.sum(ops.multiply(x, w)) for x, w in parts)
 
-    found = ops.grad(loss, argnums=tuple(range(len(floats))))(*floats)
+    count = len(floats) if row.gradient is True else int(row.gradient)
+    found = ops.grad(loss, argnums=tuple(range(count)))(*floats)
     step = 1e-2
     rng = np.random.default_rng(0)
-    for i, (x, gradient) in enumerate(zip(floats, found, strict=True)):
+    for i, (x, gradient) in enumerate(zip(floats, found, strict=False)):
         # One random direction tests all elements at once.
         direction = rng.choice([-1.0, 1.0], tuple(x.shape)).astype("float32") * step / 2
         sides = []
         for sign in (1, -1):
             moved = list(floats)
-            moved[i] = x + sign * direction
+            moved[i] = ops.add(x, sign * direction)
             sides.append(float(engine.to_numpy(loss(*moved))))
         slope = (sides[0] - sides[1]) / 2
         predicted = float(np.sum(engine.to_numpy(gradient) * direction))

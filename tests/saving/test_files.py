@@ -286,6 +286,13 @@ def _zip_attack(**parts: Any) -> Callable[[Path], None]:
     return lambda folder: _rewrite(folder / "m.keras", **parts)
 
 
+def _huge_layer(folder: Path) -> Any:
+    with zipfile.ZipFile(folder / "m.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1]["config"]["units"] = 10**9
+    return config
+
+
 def _duplicate(folder: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate"):
         _rewrite(folder / "m.keras", extra=(("config.json", b"{}"),))
@@ -313,6 +320,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "encrypted member": _encrypted,
     "deep config": _zip_attack(config=b"[" * 60_000 + b"]" * 60_000),
     "rather deep config": _zip_attack(config=b'{"a":' * 400 + b"1" + b"}" * 400),
+    "huge layer": lambda d: _rewrite(d / "m.keras", config=_huge_layer(d)),
     "no model": _zip_attack(config=[1, 2]),
     "a function": _zip_attack(
         config={"module": "os", "class_name": "function", "config": "system"}

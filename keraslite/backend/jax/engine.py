@@ -20,7 +20,7 @@ from keraslite.backend.jax.kernels.compiling import compiled
 from keraslite.backend.jax.state import Outcome, current, isolated, masks, pack, strong
 from keraslite.backend.jax.steps import CompiledStep
 from keraslite.core import tree
-from keraslite.core.dtypes import standardize_dtype
+from keraslite.core.dtypes import promote, weak_name
 
 _cast = compiled(jax.lax.convert_element_type, 1)
 # Arguments of a compiled call are copied to the device, faster than by `jnp.array`.
@@ -81,11 +81,13 @@ class JaxEngine(Engine):
             return x if dtype is None else self.cast(x, dtype)
         if hasattr(x, "__jax_array__"):
             return self.convert(x.__jax_array__(), dtype)
+        if type(x) in (float, int, bool):
+            return _upload(np.array(x, native(dtype or promote(weak_name(type(x))))))
         if not isinstance(x, (np.ndarray, np.generic)):
             if any(self._is_device_value(leaf) for leaf in tree.flatten(x)):
                 return self._stack(x, dtype or nested_dtype(x))
             x = np.asarray(x) if hasattr(x, "__array__") else nested_array(x, dtype)
-        return self._copied(x, native(dtype or standardize_dtype(x.dtype)))
+        return self._copied(x, native(dtype or name_of(x.dtype)))
 
     def _copied(self, x: np.ndarray, dtype: np.dtype) -> Tensor:
         if x.dtype is not dtype:

@@ -41,7 +41,7 @@ class NumpyEngine(Engine):
         if not isinstance(x, (np.ndarray, np.generic)):
             x = np.asarray(x)
         with np.errstate(all="ignore"):
-            return np.array(x, numpy_dtype(dtype or standardize_dtype(x.dtype)))
+            return np.array(x, self.native_dtype(dtype or self.dtype(x)))
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         return np.array(x)

@@ -28,7 +28,10 @@ class VariableBase:
         return tf.convert_to_tensor(self.value, dtype, name=name)
 
 
-class LayerBase(contract.LayerBase, tf.__internal__.tracking.Trackable):
+_tracking = tf.__internal__.tracking
+
+
+class LayerBase(contract.LayerBase, _tracking.AutoTrackable):
     """Makes `tf.train.Checkpoint` and `tf.saved_model.save` find the variables of a layer."""
 
     def _engine_track(self, name: str, value: Any) -> None:
@@ -39,7 +42,8 @@ class LayerBase(contract.LayerBase, tf.__internal__.tracking.Trackable):
         self._delete_tracking(name)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
-        children = super()._trackable_children(save_type, **kwargs)
+        # `AutoTrackable` itself would read every property to find functions.
+        children = _tracking.Trackable._trackable_children(self, save_type, **kwargs)
         if save_type != "savedmodel":
             return children
         functions = {k: v for k, v in vars(self).items() if isinstance(v, _FUNCTIONS)}

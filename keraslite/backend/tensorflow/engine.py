@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from keraslite import config
 from keraslite.backend._host import nested_dtype
@@ -80,12 +81,17 @@ class TensorflowEngine(Engine):
         leaves = tree.flatten(x)
         if any(s.is_tensor(leaf) or hasattr(leaf, "__tf_tensor__") for leaf in leaves):
             if target is None:
-                tensors = [self.convert(leaf) if _is_own(leaf) else leaf for leaf in leaves]
-                target = s.NATIVE[nested_dtype(tensors)]
+                target = s.NATIVE[nested_dtype([self._scalar_like(leaf) for leaf in leaves])]
             return self._stack(x, target)
         if leaves and all(isinstance(leaf, (str, bytes)) for leaf in leaves):
             return tf.constant(x, s.STRING)
         return tf.constant(np.array(x, numpy_dtype(s.NAMES[target] if target else nested_dtype(x))))
+
+    def _scalar_like(self, leaf: Any) -> Any:
+        """What NumPy can promote in the place of a tensor."""
+        if s.is_tensor(leaf) or hasattr(leaf, "__tf_tensor__"):
+            return np.zeros((), numpy_dtype(self.dtype(tf.convert_to_tensor(leaf))))
+        return leaf
 
     def _stack(self, x: Any, target: tf.DType) -> Tensor:
         if isinstance(x, (list, tuple)):
@@ -157,8 +163,10 @@ class TensorflowEngine(Engine):
         value = self.convert(value, dtype)
         # Checkpoints and summaries take no other characters.
         name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", name).lstrip("_/\\>-") or "variable"
+        # `tf.Variable` serves strategies, but refuses to be called while a step is traced.
+        make = tf.Variable if tf.distribute.has_strategy() else ResourceVariable
         with tf.init_scope():
-            return tf.Variable(value, trainable=trainable, name=name, dtype=s.NATIVE[dtype])
+            return make(value, trainable=trainable, name=name, dtype=s.NATIVE[dtype])
 
     def read(self, storage: tf.Variable) -> Tensor:
         return storage.value()
@@ -202,7 +210,3 @@ class TensorflowEngine(Engine):
 
 def _int_dtype(x: int) -> tf.DType:
     return s.INT32 if -(2**31) <= x < 2**31 else s.INT64
-
-
-def _is_own(x: object) -> bool:
-    return s.is_tensor(x) or hasattr(x, "__tf_tensor__")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,13 @@ from keraslite.core import tree
 Step = Callable[[Any], Any]
 #: How the XLA compiler begins to say that it lacks something.
 _CANNOT = ("unsupported operations", "must be a compile-time constant", "XLA compilation")
+
+
+def _function(run: Callable[..., Any], xla: bool) -> Callable[..., Any]:
+    # A partial has an identity of its own: TensorFlow counts the traces of all functions from
+    # one line together, and would warn of retracing once a few models are compiled.
+    own = functools.partial(run)
+    return tf.function(own, reduce_retracing=True, autograph=False, jit_compile=xla)
 
 
 class CompiledStep:
@@ -85,7 +93,7 @@ class CompiledStep:
             with s.tracing_for_xla(xla):
                 return self._step(tree.unflatten(structure, leaves))
 
-        return tf.function(run, reduce_retracing=True, autograph=False, jit_compile=xla)
+        return _function(run, xla)
 
 
 class CompiledSteps(CompiledStep):
@@ -125,4 +133,4 @@ class CompiledSteps(CompiledStep):
                 tf.while_loop(lambda i: i < last, body, [tf.constant(0)], parallel_iterations=1)
                 return step(last)
 
-        return tf.function(run, reduce_retracing=True, autograph=False, jit_compile=xla)
+        return _function(run, xla)

@@ -117,7 +117,8 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
 
     Reference: Barron, 2017 (https://arxiv.org/abs/1704.07483).
     """
-    return np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+    low = np.expm1(np.true_divide(np.minimum(x, 0.0), alpha))
+    return np.maximum(x, 0.0) + np.multiply(low, alpha)
 
 
 @primitive(shapes.same, FLOAT)
@@ -156,7 +157,7 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
         >>> keras.ops.threshold([0.0, 1.0, 2.0], 1.0, -1.0)
         [-1., -1., 2.]
     """
-    return np.where(x > threshold, x, default_value)
+    return np.where(np.greater(x, threshold), x, default_value)
 
 
 # Sigmoids ------------------------------------------------------------------------
@@ -208,7 +209,7 @@ def hard_sigmoid(x: TensorLike) -> Tensor:
         >>> keras.ops.hard_sigmoid([-3.0, 0.0, 1.5])
         [0., 0.5, 0.75]
     """
-    return relu6(x + 3.0) / 6.0
+    return np.multiply(relu6(np.add(x, 3.0)), 1.0 / 6.0)
 
 
 @composite(shapes.same, FLOAT)
@@ -227,7 +228,7 @@ def sparse_sigmoid(x: TensorLike) -> Tensor:
 
     Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
     """
-    return np.clip(0.5 * (x + 1.0), 0.0, 1.0)
+    return np.clip(np.multiply(np.add(x, 1.0), 0.5), 0.0, 1.0)
 
 
 @primitive(shapes.same, FLOAT)
@@ -264,7 +265,7 @@ def hard_silu(x: TensorLike) -> Tensor:
 
     Reference: Howard et al., 2019 (https://arxiv.org/abs/1905.02244).
     """
-    return x * (relu6(x + 3.0) / 6.0)
+    return x * hard_sigmoid(x)
 
 
 swish = silu
@@ -339,7 +340,7 @@ def squareplus(x: TensorLike, b: float = 4) -> Tensor:
 
     Reference: Barron, 2021 (https://arxiv.org/abs/2112.11687).
     """
-    return (x + np.sqrt(x * x + float(b))) / 2.0
+    return np.multiply(x + np.sqrt(np.add(x * x, float(b))), 0.5)
 
 
 @composite(shapes.same, FLOAT)
@@ -358,8 +359,8 @@ def sparse_plus(x: TensorLike) -> Tensor:
 
     Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
     """
-    bend = np.clip(x, -1.0, 1.0) + 1.0
-    return np.where(x < 1.0, bend * bend / 4.0, x)
+    bend = np.multiply(np.add(np.clip(x, -1.0, 1.0), 1.0), 0.5)
+    return np.where(np.less(x, 1.0), bend * bend, x)
 
 
 @primitive(shapes.same, FLOAT)
@@ -413,7 +414,7 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
         >>> keras.ops.soft_shrink([-2.0, 0.1, 2.0])
         [-1.5, 0., 1.5]
     """
-    return np.where(x > threshold, x - threshold, np.where(x < -threshold, x + threshold, 0.0))
+    return x - np.clip(x, -threshold, threshold)
 
 
 @composite(shapes.same, FLOAT)
@@ -431,7 +432,7 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
         >>> keras.ops.hard_shrink([-2.0, 0.1, 2.0])
         [-2., 0., 2.]
     """
-    return np.where(np.absolute(x) > threshold, x, 0.0)
+    return np.where(np.greater(np.absolute(x), threshold), x, 0.0)
 
 
 @composite(shapes.same, KEEP)
@@ -539,7 +540,7 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     Reference: Martins and Astudillo, 2016 (https://arxiv.org/abs/1602.02068).
     """
     scores = np.flip(np.sort(x, axis), axis)
-    excess = np.cumsum(scores, axis) - 1.0
+    excess = np.subtract(np.cumsum(scores, axis), 1.0)
     ranks = np.cumsum(np.ones_like(scores), axis)
     # The support is the set of the k largest scores that lie above their common tau.
     supported = np.where(ranks * scores > excess, ranks, 0.0)

@@ -131,11 +131,11 @@ def _attention(
     sharing = query.shape[2] // key.shape[2]
     if sharing > 1:
         key, value = np.repeat(key, sharing, 2), np.repeat(value, sharing, 2)
-    scores = np.einsum("btnh,bsnh->bnts", query * scale, key)
+    scores = np.einsum("btnh,bsnh->bnts", np.multiply(query, scale), key)
     if dtype in _SHORT:
         scores = engine.cast(scores, "float32")
     if soft_cap is not None:
-        scores = np.tanh(scores / soft_cap) * soft_cap
+        scores = np.multiply(np.tanh(np.true_divide(scores, soft_cap)), soft_cap)
     if bias is not None:
         scores = np.add(scores, bias)
     if is_causal:

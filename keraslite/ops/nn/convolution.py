@@ -169,7 +169,7 @@ def depthwise_conv(
     return check_filled(outputs, _depthwise_shape, inputs.shape, kernel.shape, *options)
 
 
-@composite(None, PROMOTE, native=False)
+@composite(None, PROMOTE)
 def separable_conv(
     inputs: TensorLike,
     depthwise_kernel: TensorLike,

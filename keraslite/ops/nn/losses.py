@@ -68,7 +68,8 @@ def binary_crossentropy(
         positive, distance = np.maximum(output, 0.0), np.absolute(output)
         return positive - output * target + np.log1p(np.exp(-distance))
     output = _clipped(output)
-    return -(target * np.log(output) + (1.0 - target) * np.log1p(-output))
+    others = np.subtract(1.0, target) * np.log1p(-output)
+    return -(target * np.log(output) + others)
 
 
 def _categorical_shape(
@@ -161,7 +162,7 @@ def sparse_categorical_crossentropy(
     if len(target.shape) == len(output.shape):
         target = np.squeeze(target, -1)
     target = np.expand_dims(target, axis)
-    inside = np.logical_and(target >= 0, target < output.shape[axis])
+    inside = np.logical_and(np.greater_equal(target, 0), np.less(target, output.shape[axis]))
     known = np.where(inside, target, 0)
     if from_logits:
         picked = np.take_along_axis(log_softmax(output, axis), known, axis)
@@ -197,4 +198,5 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
         48.13
     """
     _psnr_shape(tuple(x1.shape), tuple(x2.shape), max_val)
-    return 20.0 * math.log10(max_val) - 10.0 * np.log10(np.mean(np.square(x1 - x2)))
+    noise = np.log10(np.mean(np.square(x1 - x2)))
+    return np.subtract(20.0 * math.log10(max_val), np.multiply(noise, 10.0))

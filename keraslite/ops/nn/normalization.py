@@ -158,7 +158,7 @@ def batch_normalization(
     Reference: Ioffe and Szegedy, 2015 (https://arxiv.org/abs/1502.03167).
     """
     axes = (canonical_axis(axis, len(x.shape)),)
-    factor = _rsqrt(variance + epsilon)
+    factor = _rsqrt(np.add(variance, epsilon))
     if scale is not None:
         factor = factor * scale
     shift = -mean * factor
@@ -183,7 +183,7 @@ def _shared_layer_normalization(
 ) -> Tensor:
     wide, dtype = _wide(x)
     mean, variance = _native_moments(wide, axes, True)
-    found = _narrow((wide - mean) * _rsqrt(variance + epsilon), dtype)
+    found = _narrow((wide - mean) * _rsqrt(np.add(variance, epsilon)), dtype)
     if gamma is not None:
         found = found * _along(x, axes, gamma)
     return found if beta is None else found + _along(x, axes, beta)
@@ -259,7 +259,7 @@ def _rms_normalization(
 ) -> Tensor:
     wide, dtype = _wide(x)
     power = np.mean(np.square(wide), axes, keepdims=True)
-    found = _narrow(wide * _rsqrt(power + epsilon), dtype)
+    found = _narrow(wide * _rsqrt(np.add(power, epsilon)), dtype)
     return found if scale is None else found * _along(x, axes, scale)
 
 

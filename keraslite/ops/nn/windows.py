@@ -69,6 +69,8 @@ def check_rank(inputs: Shape, kernel: Shape) -> int:
             f"`kernel` must have {rank + 2} axes for `inputs` of shape {tuple(inputs)}: {rank} of "
             f"the window and two for channels; its shape is {tuple(kernel)}."
         )
+    if None in kernel:
+        raise ValueError(f"The sizes of `kernel` must be known; they are {tuple(kernel)}.")
     return rank
 
 

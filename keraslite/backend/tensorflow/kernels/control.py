@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from keraslite.backend.tensorflow import support as s
+from keraslite.backend.tensorflow.kernels import shape as _shape
 from keraslite.core import tree as _tree
 from keraslite.core.scopes import StatelessScope as _StatelessScope
 
@@ -158,7 +159,8 @@ def scan(
 
     if type(count) is int and (tf.executing_eagerly() or unroll is True) and count:
         return _unrolled(f, init, item, count, reverse)
-    return _looped(f, init, item, count, reverse)
+    like = _tree.map_structure(lambda x: _row(x) if s.is_tensor(x) else x, xs)
+    return _looped(f, init, item, like, count, reverse)
 
 
 def _unrolled(f: Any, carry: Any, item: Any, count: int, reverse: bool) -> tuple[Any, Any]:
@@ -174,8 +176,15 @@ def _unrolled(f: Any, carry: Any, item: Any, count: int, reverse: bool) -> tuple
     return carry, stacked
 
 
-def _looped(f: Any, init: Any, item: Any, count: s.Size, reverse: bool) -> tuple[Any, Any]:
-    rows = _Split(_outline(lambda: _tensors(f(init, item(0))[1])))
+def _row(x: _Tensor) -> Any:
+    return tf.zeros(x.shape[1:], x.dtype)
+
+
+def _looped(
+    f: Any, init: Any, item: Any, like: Any, count: s.Size, reverse: bool
+) -> tuple[Any, Any]:
+    # Not the first item: there may be none.
+    rows = _Split(_outline(lambda: _tensors(f(init, like)[1])))
     carries = _Split(init)
     collected = [
         tf.TensorArray(row.dtype, size=count, element_shape=row.shape) for row in rows.tensors
@@ -205,3 +214,46 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return tf.vectorized_map(function, elements)
+
+
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    count = next(x.shape[axis] for x in _tree.flatten(elems) if s.is_tensor(x))
+    if count is None:
+        raise ValueError(
+            f"`associative_scan` needs a size known in advance. Received: None for axis {axis}."
+        )
+    before = (slice(None),) * (axis % s.rank(_tree.flatten(elems)[0]))
+
+    def part(structure: Any, *bounds: int | None) -> Any:
+        return _tree.map_structure(lambda x: x[(*before, slice(*bounds))], structure)
+
+    def prefixes(elems: Any, n: int) -> Any:
+        """Pairs first: half as many; their prefixes are those of the odd places."""
+        if n < 2:
+            return elems
+        odd = prefixes(f(part(elems, 0, n - 1, 2), part(elems, 1, None, 2)), n // 2)
+        even = part(elems, 0, 1)
+        if n > 2:
+            later = f(part(odd, 0, (n - 1) // 2), part(elems, 2, None, 2))
+            even = _tree.map_structure(lambda *x: tf.concat(x, len(before)), even, later)
+        return _tree.map_structure(lambda a, b: _interleaved(a, b, len(before)), even, odd)
+
+    def turned(structure: Any) -> Any:
+        return (
+            _tree.map_structure(lambda x: _shape.flip(x, axis), structure) if reverse else structure
+        )
+
+    return turned(prefixes(turned(elems), count))
+
+
+def _interleaved(even: _Tensor, odd: _Tensor, axis: int) -> _Tensor:
+    """Both in turn; `even` may have one more at the end."""
+    pairs = s.sizes(odd)[axis]
+    head, tail = tf.split(even, [pairs, -1], axis)
+    sizes = s.sizes(odd)
+    merged = s.reshape(
+        tf.stack([head, odd], axis + 1), (*sizes[:axis], 2 * pairs, *sizes[axis + 1 :])
+    )
+    return tf.concat([merged, tail], axis)

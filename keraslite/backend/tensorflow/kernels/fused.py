@@ -7,8 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keraslite.backend.tensorflow import support as s
-
 _raw = tf.raw_ops
 _Tensor = Any
 _Storage = tf.Variable
@@ -50,26 +48,24 @@ def fused_adam(
     epsilon: float,
     weight_decay: float | None = None,
 ) -> None:
-    """Adam (https://arxiv.org/abs/1412.6980), decoupled weight decay before it."""
+    """Adam (https://arxiv.org/abs/1412.6980), decoupled weight decay before it.
+
+    Not for half precision, in which `beta_2` would be 1.
+    """
     scalars: dict[tf.DType, dict[str, _Tensor]] = {}
     for p, g, first, second in zip(params, grads, m, v, strict=True):
         if p.dtype not in scalars:
             scalars[p.dtype] = _adam_scalars(p.dtype, step, lr, beta_1, beta_2, epsilon)
         given = scalars[p.dtype]
         if weight_decay:
-            decay = given["lr"] * tf.cast(weight_decay, given["lr"].dtype)
-            p.assign_sub(s.cast(s.cast(p.value(), decay.dtype) * decay, p.dtype))
-        if p.dtype in s.HALVES:
-            _adam_in_float32(p, s.cast(g, tf.float32), first, second, **given)
-        else:
-            _raw.ResourceApplyAdam(var=p.handle, m=first.handle, v=second.handle, grad=g, **given)
+            decay = given["lr"] * tf.cast(weight_decay, p.dtype)
+            _raw.ResourceApplyGradientDescent(var=p.handle, alpha=decay, delta=p.value())
+        _raw.ResourceApplyAdam(var=p.handle, m=first.handle, v=second.handle, grad=g, **given)
 
 
 def _adam_scalars(
     dtype: tf.DType, step: Any, lr: Any, beta_1: float, beta_2: float, epsilon: float
 ) -> dict[str, _Tensor]:
-    # Half precision would round beta_2 to 1.
-    dtype = tf.float32 if dtype in s.HALVES else dtype
     step = tf.cast(step, dtype)
     beta1, beta2 = tf.constant(beta_1, dtype), tf.constant(beta_2, dtype)
     return {
@@ -80,13 +76,3 @@ def _adam_scalars(
         "beta2": beta2,
         "epsilon": tf.constant(epsilon, dtype),
     }
-
-
-def _adam_in_float32(p: _Storage, g: _Tensor, m: _Storage, v: _Storage, **given: _Tensor) -> None:
-    old, first, second = (s.cast(x.value(), tf.float32) for x in (p, m, v))
-    first += (g - first) * (1 - given["beta1"])
-    second += (tf.square(g) - second) * (1 - given["beta2"])
-    alpha = given["lr"] * tf.sqrt(1 - given["beta2_power"]) / (1 - given["beta1_power"])
-    new = old - alpha * first / (tf.sqrt(second) + given["epsilon"])
-    for storage, value in ((p, new), (m, first), (v, second)):
-        storage.assign(s.cast(value, storage.dtype))

@@ -127,13 +127,6 @@ def _advanced(x: _Tensor, items: list[Any]) -> _Tensor:
 
 # Writing -----------------------------------------------------------------------------------
 
-_SCATTERS = {
-    None: _raw.TensorScatterUpdate,
-    "add": _raw.TensorScatterAdd,
-    "max": _raw.TensorScatterMax,
-    "min": _raw.TensorScatterMin,
-}
-
 
 def scatter(indices: _Tensor, values: _Tensor, shape: Any) -> _Tensor:
     return _raw.ScatterNd(
@@ -141,24 +134,11 @@ def scatter(indices: _Tensor, values: _Tensor, shape: Any) -> _Tensor:
     )
 
 
-def scatter_update(
-    inputs: _Tensor, indices: _Tensor, updates: _Tensor, reduction: str | None = None
-) -> _Tensor:
+def scatter_update(inputs: _Tensor, indices: _Tensor, updates: _Tensor) -> _Tensor:
     indices = _position(indices)
-    if reduction == "mul":
-        return _scatter_product(inputs, indices, updates)
-    return _SCATTERS[reduction](tensor=inputs, indices=indices, updates=updates)
-
-
-def _scatter_product(inputs: _Tensor, indices: _Tensor, updates: _Tensor) -> _Tensor:
-    flat = s.reshape(indices, (-1, indices.shape[-1]))
-    rows = s.reshape(updates, (s.sizes(flat)[0], *s.sizes(inputs)[indices.shape[-1] :]))
-
-    def one(i: _Tensor, found: _Tensor) -> tuple[_Tensor, _Tensor]:
-        at = flat[i][None]
-        return i + 1, tf.tensor_scatter_nd_update(found, at, tf.gather_nd(found, at) * rows[i])
-
-    return tf.while_loop(lambda i, _: i < s.sizes(flat)[0], one, (0, inputs))[1]
+    bounds = s.cast(s.int_vector(s.sizes(inputs)[: indices.shape[-1]]), indices.dtype)
+    indices = _raw.SelectV2(condition=indices < 0, t=indices + bounds, e=indices)
+    return _raw.TensorScatterUpdate(tensor=inputs, indices=indices, updates=updates)
 
 
 def slice(inputs: _Tensor, start_indices: Any, shape: Any) -> _Tensor:

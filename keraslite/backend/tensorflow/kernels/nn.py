@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activations, and statistics of all replicas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from keraslite.backend.tensorflow import support as s
+from keraslite.backend.tensorflow.kernels import reduction as _reduction
 from keraslite.backend.tensorflow.kernels import shape as _shape
 
 _raw = tf.raw_ops
@@ -72,3 +73,14 @@ def softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
 
 def log_softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
     return _along(_raw.LogSoftmax, x, axis)
+
+
+def synchronized_moments(
+    x: _Tensor, axes: tuple[int, ...], keepdims: bool = False
+) -> tuple[_Tensor, _Tensor]:
+    found = [_reduction.mean(v, axes, keepdims) for v in (x, _raw.Square(x=x))]
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        found = replica.all_reduce(tf.distribute.ReduceOp.MEAN, found)
+    mean, square = found
+    return mean, _raw.Maximum(x=square - _raw.Square(x=mean), y=0.0)

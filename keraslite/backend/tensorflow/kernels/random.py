@@ -137,39 +137,7 @@ def random_gamma(shape: Any, alpha: Any, dtype: str, seed: _Tensor) -> _Tensor:
 def _derived(seed: _Tensor, i: Any) -> _Tensor:
     """The `i`-th seed that follows from `seed`."""
     words = s.cast(seed, tf.int64)
-    mixed = (words[0] * 0x9E3779B1 + s.cast(tf.convert_to_tensor(i), tf.int64) * 0x85EBCA77) ^ (
-        words[1] << 13
-    )
-    return tf.stack([mixed & 0xFFFFFFFF, (words[1] + (mixed >> 32)) & 0xFFFFFFFF])
-
-
-def _native_seed(seed: _Tensor) -> _Tensor:
-    return s.cast(seed, tf.int64)
-
-
-def random_poisson(shape: Any, lam: Any, dtype: str, seed: _Tensor) -> _Tensor:
-    found = tf.random.stateless_poisson(
-        s.int_vector(shape), _native_seed(seed), tf.cast(lam, _wide(dtype)), _wide(dtype)
-    )
-    return s.cast(found, s.NATIVE[dtype])
-
-
-def random_binomial(
-    shape: Any, counts: Any, probabilities: Any, dtype: str, seed: _Tensor
-) -> _Tensor:
-    wide = _wide(dtype)
-    found = tf.random.stateless_binomial(
-        s.int_vector(shape),
-        _native_seed(seed),
-        tf.cast(counts, wide),
-        tf.cast(probabilities, wide),
-        wide,
-    )
-    return s.cast(found, s.NATIVE[dtype])
-
-
-def random_beta(shape: Any, alpha: Any, beta: Any, dtype: str, seed: _Tensor) -> _Tensor:
-    wide = _wide(dtype).name
-    x = random_gamma(shape, alpha, wide, _derived(seed, 3))
-    y = random_gamma(shape, beta, wide, _derived(seed, 5))
-    return s.cast(x / (x + y), s.NATIVE[dtype])
+    i = s.cast(tf.convert_to_tensor(i), tf.int64)
+    mixed = words[0] * 0x9E3779B1 + i * 0x85EBCA77 + words[1] * 8192
+    high = _raw.RightShift(x=mixed, y=tf.constant(32, tf.int64))
+    return tf.stack([mixed & 0xFFFFFFFF, (words[1] + high) & 0xFFFFFFFF])

@@ -35,4 +35,6 @@ def _gather(*modules: ModuleType) -> SimpleNamespace:
 kernels = _gather(
     elementwise, reductions, shape, linalg, index, nn, conv, rnn, control, random, updates
 )
+#: torch has no arithmetic on uint32.
+kernels.seed_dtype = "int64"
 unsigned.widen(kernels)

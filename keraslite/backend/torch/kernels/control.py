@@ -145,3 +145,28 @@ def map_(f: Callable[[Any], Any], xs: Any) -> Any:
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return torch.vmap(function, randomness="different")(elements)
+
+
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    def each(fn: Callable[..., Any], *trees: Any) -> Any:
+        return tree.map_structure(fn, *trees)
+
+    if reverse:
+        elems = each(lambda x: torch.flip(x, (axis,)), elems)
+    size = tree.flatten(elems)[0].shape[axis]
+    # Hillis and Steele, "Data parallel algorithms" (1986): after each round every place
+    # holds the result over twice as many places up to it.
+    reach = 1
+    while reach < size:
+        rest = size - reach
+        joined = f(
+            each(lambda x, n=rest: x.narrow(axis, 0, n), elems),
+            each(lambda x, at=reach, n=rest: x.narrow(axis, at, n), elems),
+        )
+        elems = each(
+            lambda x, y, n=reach: torch.cat((x.narrow(axis, 0, n), y), axis), elems, joined
+        )
+        reach *= 2
+    return each(lambda x: torch.flip(x, (axis,)), elems) if reverse else elems

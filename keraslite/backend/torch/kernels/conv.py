@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from keraslite.backend._windows import transposed_padding, window_padding
+from keraslite.backend import _windows
 
 _Sizes = Sequence[int]
 _Kernel = Callable[..., torch.Tensor]
@@ -86,7 +86,8 @@ def conv(
     *window, depth, _ = kernel.shape
     weight = kernel.movedim((-1, -2), (0, 1)).contiguous(memory_format=_FORMAT[len(window)])
     strides, dilation = _two(strides), _two(dilation_rate)
-    x, pad = _padded(x, window_padding(x.shape[2:], window, strides, padding, dilation), 0.0)
+    pads = _windows.window_padding(x.shape[2:], window, strides, padding, dilation)
+    x, pad = _padded(x, pads, 0.0)
     y = _CONV[len(window)](x, weight, None, strides, pad, dilation, x.shape[1] // depth)
     return _as_given(y, rank, data_format)
 
@@ -122,7 +123,7 @@ def conv_transpose(
     weight = kernel.movedim((-1, -2), (0, 1))
     extra = None if output_padding is None else _two(output_padding, 0)
     strides, dilation = _two(strides), _two(dilation_rate)
-    pads = transposed_padding(x.shape[2:], window, strides, padding, extra, dilation)
+    pads = _windows.transposed_padding(x.shape[2:], window, strides, padding, extra, dilation)
     # torch crops both ends alike, and then adds less than a stride after the end.
     crops = [(k - 1) * d - low for (low, _), k, d in zip(pads, window, dilation, strict=True)]
     lacking = [high - low for low, high in pads]
@@ -149,7 +150,7 @@ def max_pool(
     x = _channels_second(inputs, data_format)
     window, strides = _two(pool_size), _two(strides)
     least = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
-    x, pad = _padded(x, window_padding(x.shape[2:], window, strides, padding), least)
+    x, pad = _padded(x, _windows.window_padding(x.shape[2:], window, strides, padding), least)
     return _as_given(_MAX_POOL[len(window)](x, window, strides, pad), inputs.ndim - 2, data_format)
 
 
@@ -162,7 +163,7 @@ def average_pool(
 ) -> torch.Tensor:
     x = _channels_second(inputs, data_format)
     window, strides = _two(pool_size), _two(strides)
-    pads = window_padding(x.shape[2:], window, strides, padding)
+    pads = _windows.window_padding(x.shape[2:], window, strides, padding)
     padded, pad = _padded(x, pads, 0.0)
     y = _AVERAGE_POOL[len(window)](padded, window, strides, pad, False, False)
     if padded is not x:

@@ -14,6 +14,7 @@ _Kernel = Callable[..., torch.Tensor]
 # Unary, float ---------------------------------------------------------------------
 
 exp = torch.exp
+exp2 = torch.exp2
 expm1 = torch.expm1
 log = torch.log
 log1p = torch.log1p
@@ -34,6 +35,7 @@ arcsinh = torch.arcsinh
 arccosh = torch.arccosh
 arctanh = torch.arctanh
 erf = torch.erf
+erfc = torch.erfc
 erfinv = torch.erfinv
 reciprocal = torch.reciprocal
 sigmoid = torch.sigmoid
@@ -44,6 +46,7 @@ ceil = torch.ceil
 
 # Unary, any dtype -----------------------------------------------------------------
 
+copy = torch.clone
 logical_not = torch.logical_not
 isnan = torch.isnan
 isinf = torch.isinf

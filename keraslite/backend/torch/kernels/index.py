@@ -93,7 +93,7 @@ def take(x: torch.Tensor, indices: torch.Tensor, axis: int | None = None) -> tor
     if axis == 0 and x.ndim == 2:
         return torch.embedding(x, indices)
     found = torch.index_select(x, axis, indices.reshape(-1))
-    return found.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return found.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def take_along_axis(

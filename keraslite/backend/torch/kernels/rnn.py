@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,7 +11,16 @@ import torch
 from keraslite.backend.torch import tensors
 
 _Out = tuple[torch.Tensor, ...]
-_no_onednn = functools.partial(torch.backends.mkldnn.flags, enabled=False)
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)
 
 
 def _run(
@@ -27,10 +35,8 @@ def _run(
         x = torch.flip(x, (1,))
     train = torch.is_grad_enabled()
     # The compiler fails on oneDNN's LSTM; without it, it sees single steps.
-    with _no_onednn() if tensors.is_tracing() else contextlib.nullcontext():
+    with _without_onednn() if tensors.is_tracing() else contextlib.nullcontext():
         outputs, *last = native(x, state, weights, True, 1, 0.0, train, False, True)
-    if reverse:
-        outputs = torch.flip(outputs, (1,))
     return outputs, *(s.squeeze(0) for s in last)
 
 
@@ -45,7 +51,7 @@ def lstm(
 ) -> _Out:
     """Outputs `(B, T, U)`, last `h` and last `c`; gates i, f, c, o like torch's own.
 
-    With `reverse` time runs backwards; outputs stay in the order of the inputs.
+    With `reverse` the last step comes first, in the outputs as well.
     """
     zeros = torch.zeros(kernel.shape[1], dtype=x.dtype, device=x.device)
     weights = [
