@@ -1,0 +1,131 @@
+"""The layers that are tested, with arguments and inputs. Each row generates tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass
+class Row:
+    """One layer in one configuration.
+
+    Attributes:
+        name: of the class.
+        args: keyword arguments of the constructor.
+        shapes: of the inputs, with the batch axis; several make a list.
+        integers: the highest integer for integer inputs, 0 for floats.
+        call: keyword arguments of the call.
+        spread: several inputs are separate arguments, not a list.
+        fixed: axes (after the batch) that must stay known when others become None.
+        half: whether it is tested in mixed precision.
+        tolerance: relative and absolute, against Keras.
+    """
+
+    name: str
+    args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    shapes: Sequence[tuple[int, ...]] = ((2, 3),)
+    integers: int = 0
+    call: dict[str, Any] = dataclasses.field(default_factory=dict)
+    spread: bool = False
+    fixed: tuple[int, ...] | None = None
+    half: bool = True
+    tolerance: float = 1e-5
+
+    @property
+    def id(self) -> str:
+        words = [f"{k}={v}" for k, v in {**self.args, **self.call}.items()]
+        return "-".join([self.name, *words]).replace(" ", "")
+
+    def make(self, keras: Any) -> Any:
+        return getattr(keras.layers, self.name)(**self.args)
+
+    def inputs(self) -> list[np.ndarray]:
+        rng = np.random.default_rng(3)
+        if self.integers:
+            return [rng.integers(0, self.integers, s).astype("int32") for s in self.shapes]
+        return [rng.normal(size=s).astype("float32") for s in self.shapes]
+
+    def apply(self, layer: Any, inputs: Sequence[Any], **kwargs: Any) -> Any:
+        kwargs = {**self.call, **kwargs}
+        if self.spread:
+            return layer(*inputs, **kwargs)
+        return layer(inputs[0] if len(self.shapes) == 1 else list(inputs), **kwargs)
+
+
+IMAGE = ((2, 7, 6, 4),)
+STEPS = ((2, 5, 4),)
+VOLUME = ((2, 5, 5, 4, 2),)
+PAIR = ((2, 3), (2, 3))
+
+ROWS = [
+    Row("Dense", {"units": 5, "activation": "relu"}),
+    Row("Dense", {"units": 2, "use_bias": False, "kernel_regularizer": "l2"}, ((2, 4, 3),)),
+    Row("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"},
+        STEPS),
+    Row("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 6, "activation": "tanh"}, STEPS),
+    Row("Conv1D", {"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}, STEPS),
+    Row("Conv1D", {"filters": 3, "kernel_size": 2, "strides": 2}, STEPS),
+    Row("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same", "strides": 2}, IMAGE),
+    Row("Conv2D", {"filters": 4, "kernel_size": (3, 2), "groups": 2, "activation": "relu"}, IMAGE),
+    Row("Conv2D", {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "use_bias": False}, IMAGE),
+    Row("Conv2D", {"filters": 3, "kernel_size": 2, "data_format": "channels_first"}, IMAGE),
+    Row("Conv3D", {"filters": 2, "kernel_size": 2}, VOLUME),
+    Row("MaxPooling1D", {"pool_size": 2, "padding": "same"}, STEPS),
+    Row("MaxPooling2D", {}, IMAGE),
+    Row("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}, IMAGE),
+    Row("MaxPooling3D", {}, VOLUME),
+    Row("AveragePooling1D", {}, STEPS),
+    Row("AveragePooling2D", {"pool_size": 3, "strides": 1, "padding": "same"}, IMAGE),
+    Row("AveragePooling3D", {}, VOLUME),
+    Row("GlobalMaxPooling1D", {"keepdims": True}, STEPS),
+    Row("GlobalMaxPooling2D", {"data_format": "channels_first"}, IMAGE),
+    Row("GlobalAveragePooling1D", {}, STEPS),
+    Row("GlobalAveragePooling2D", {}, IMAGE),
+    Row("BatchNormalization", {}, IMAGE),
+    Row("BatchNormalization", {"axis": 1, "scale": False}, STEPS, fixed=(1,)),
+    Row("LayerNormalization", {"epsilon": 1e-5}, STEPS),
+    Row("LayerNormalization", {"axis": [1, 2], "center": False}, STEPS, fixed=(1, 2)),
+    Row("Embedding", {"input_dim": 7, "output_dim": 3}, ((2, 5),), integers=7),
+    Row("Dropout", {"rate": 0.4}, STEPS),
+    Row("GaussianNoise", {"stddev": 0.3}, STEPS),
+    Row("ActivityRegularization", {"l1": 0.1, "l2": 0.2}),
+    Row("Flatten", {}, IMAGE),
+    Row("Flatten", {"data_format": "channels_first"}, IMAGE),
+    Row("Reshape", {"target_shape": (-1, 4)}, IMAGE),
+    Row("Permute", {"dims": (2, 1)}, STEPS),
+    Row("RepeatVector", {"n": 3}),
+    Row("ZeroPadding2D", {"padding": ((1, 2), (0, 3))}, IMAGE),
+    Row("Add", {}, PAIR),
+    Row("Add", {}, ((2, 4, 3), (2, 3))),
+    Row("Subtract", {}, PAIR),
+    Row("Multiply", {}, PAIR),
+    Row("Average", {}, PAIR),
+    Row("Maximum", {}, PAIR),
+    Row("Minimum", {}, PAIR),
+    Row("Concatenate", {"axis": 1}, ((2, 3, 4), (2, 2, 4))),
+    Row("Dot", {"axes": (2, 1), "normalize": True}, ((2, 3, 4), (2, 4, 5))),
+    Row("Activation", {"activation": "gelu"}),
+    Row("ReLU", {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}),
+    Row("LeakyReLU", {"negative_slope": 0.2}),
+    Row("ELU", {"alpha": 0.7}),
+    Row("PReLU", {"shared_axes": [1]}, STEPS, fixed=(2,)),
+    Row("Softmax", {"axis": 1}, STEPS),
+    Row("Identity"),
+    Row("Masking", {"mask_value": 0.0}, STEPS),
+    Row("SimpleRNN", {"units": 3, "return_sequences": True}, STEPS),
+    Row("GRU", {"units": 3}, STEPS),
+    Row("GRU", {"units": 3, "reset_after": False, "return_sequences": True}, STEPS),
+    Row("LSTM", {"units": 3}, STEPS),
+    Row("LSTM", {"units": 3, "return_sequences": True, "go_backwards": True}, STEPS),
+    Row("LSTM", {"units": 3, "return_state": True, "unroll": True}, STEPS, fixed=(1, 2)),
+    Row("LSTM", {"units": 2, "activation": "relu", "use_bias": False}, STEPS),
+    Row("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((2, 4, 6), (2, 5, 6)), spread=True),
+    Row("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "value_dim": 4, "output_shape": 5},
+        ((2, 4, 6), (2, 4, 6)), call={"use_causal_mask": True}, spread=True),
+    Row("MultiHeadAttention", {"num_heads": 1, "key_dim": 2}, ((2, 4, 6), (2, 5, 6)),
+        call={"return_attention_scores": True}, spread=True),
+]
