@@ -1,6 +1,6 @@
 """Files between keraslite and Keras, both ways: same predictions, weights, optimizer state.
 
-Each model is made, trained for a few steps and saved in one process by one package, and
+The models are made, trained for a few steps and saved in one process by one package, and
 loaded in another process by the other package. Only the name that is imported differs.
 """
 
@@ -19,13 +19,13 @@ from keraslite.backend import engine
 
 # What both processes run. `keras` is the package under its usual name.
 COMMON = '''
-import importlib, json, os, sys
+import importlib, json, os, sys, traceback
 import numpy as np
 keras = importlib.import_module(sys.argv[1])
 if sys.argv[1] != "keras":
     sys.modules["keras"] = None  # ours never imports it
 layers, ops = keras.layers, keras.ops
-folder, name = sys.argv[2], sys.argv[3]
+root, names, train = sys.argv[2], sys.argv[3].split(","), json.loads(sys.argv[4])
 rng = np.random.default_rng(0)
 
 def floats(*shape):
@@ -106,62 +106,89 @@ def store(model, x):
     found.update({f"o{i}": array(v) for i, v in enumerate(model.optimizer.variables)})
     found["y"] = array(model(x, training=False))
     return found
+
+def each(work):
+    for name in names:
+        global rng
+        rng = np.random.default_rng(0)
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+        try:
+            work(f"{root}/{name}", *globals()[name]())
+        except Exception:
+            with open(f"{root}/{name}/error", "a") as file:
+                file.write(sys.argv[1] + ": " + traceback.format_exc())
 '''
 
 WRITE = COMMON + '''
-model, x, y, loss = globals()[name]()
-initial(model)
-model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss, metrics=["mae"])
-if json.loads(sys.argv[4]):
-    model.fit(x, y, batch_size=8, epochs=1, verbose=0, shuffle=False)
-else:
-    model.optimizer.build(model.trainable_variables)
-model.save(f"{folder}/m.keras")
-model.save_weights(f"{folder}/m.weights.h5")
-np.savez(f"{folder}/expected.npz", **store(model, x))
+def write(folder, model, x, y, loss):
+    initial(model)
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss, metrics=["mae"])
+    if train:
+        model.fit(x, y, batch_size=8, epochs=1, verbose=0, shuffle=False)
+    else:
+        model.optimizer.build(model.trainable_variables)
+    model.save(f"{folder}/m.keras")
+    model.save_weights(f"{folder}/m.weights.h5")
+    np.savez(f"{folder}/expected.npz", **store(model, x))
+
+each(write)
 '''
 
 READ = COMMON + '''
-model, x, y, loss = globals()[name]()
-loaded = keras.saving.load_model(f"{folder}/m.keras")
-np.savez(f"{folder}/found.npz", **store(loaded, x))
-model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
-model.optimizer.build(model.trainable_variables)
-model.load_weights(f"{folder}/m.weights.h5")
-np.savez(f"{folder}/weights.npz", **store(model, x))
-configs = {k: loaded.get_compile_config()[k] for k in ("optimizer", "loss", "metrics")}
-assert configs["loss"] == loss and configs["metrics"] == ["mae"], configs
-loaded.save(f"{folder}/again.keras")
-print(json.dumps(loaded.evaluate(x, y, verbose=0, return_dict=True)))
+def read(folder, model, x, y, loss):
+    loaded = keras.saving.load_model(f"{folder}/m.keras")
+    np.savez(f"{folder}/found.npz", **store(loaded, x))
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(f"{folder}/m.weights.h5")
+    np.savez(f"{folder}/weights.npz", **store(model, x))
+    config = loaded.get_compile_config()
+    assert config["loss"] == loss and config["metrics"] == ["mae"], config
+    loaded.save(f"{folder}/again.keras")
+    loaded.evaluate(x, y, verbose=0)
+
+each(read)
 '''
 
 MODELS = ("cnn", "shared", "text", "transformer", "nested", "graph_of_ops")
 
 
-def _run(script: str, package: str, folder: Path, name: str, train: bool) -> None:
+def _run(script: str, package: str, folder: Path, train: bool) -> None:
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path}
     if package == "keras" and environment.get("KERAS_BACKEND") == "numpy":
         environment["KERAS_BACKEND"] = "jax"
     done = subprocess.run(
-        [sys.executable, "-c", script, package, str(folder), name, json.dumps(train)],
+        [sys.executable, "-c", script, package, str(folder), ",".join(MODELS), json.dumps(train)],
         env=environment, capture_output=True, text=True, timeout=280,
     )
     assert done.returncode == 0, f"{package}:\n{done.stderr[-4000:]}"
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(
-    "writer, reader", [("keras", "keraslite"), ("keraslite", "keras")], ids=["from", "to"]
+@pytest.fixture(
+    scope="module",
+    params=[("keras", "keraslite"), ("keraslite", "keras")],
+    ids=["from Keras", "to Keras"],
 )
-def test_interchange(name: str, writer: str, reader: str, tmp_path: Path) -> None:
+def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what one package wrote and the other one read, a folder a model."""
+    writer, reader = request.param
+    folder = tmp_path_factory.mktemp("exchange")
     train = writer == "keras" or engine.capabilities.trainable
-    _run(WRITE, writer, tmp_path, name, train)
-    _run(READ, reader, tmp_path, name, train)
-    expected = np.load(tmp_path / "expected.npz")
+    _run(WRITE, writer, folder, train)
+    _run(READ, reader, folder, train)
+    return folder
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_interchange(name: str, exchanged: Path) -> None:
+    folder = exchanged / name
+    error = folder / "error"
+    assert not error.exists(), error.read_text()[-4000:]
+    expected = np.load(folder / "expected.npz")
     for file in ("found.npz", "weights.npz"):
-        found = np.load(tmp_path / file)
+        found = np.load(folder / file)
         assert set(found) == set(expected)
         for key in expected:
             if key == "y":

@@ -57,6 +57,11 @@ def load_damaged(path):
     keras.models.load_model(path / "m.keras")
 
 
+def load_weights_file(path):
+    model(None).save_weights(path / "m.weights.h5")
+    keras.models.load_model(path / "m.weights.h5")
+
+
 def foreign_tensor():
     torch = pytest.importorskip("torch")
     if engine.is_tensor(torch.ones(1)):
@@ -125,7 +130,7 @@ FILES = {
     "unregistered": (load_unregistered, ["Unregistered", "register_keras_serializable"]),
     "damaged": (load_damaged, ["m.keras"]),
     "missing": (lambda path: keras.models.load_model(path / "no.keras"), ["no.keras"]),
-    "weights file": (lambda path: keras.models.load_model(path / "m.weights.h5"), ["load_weights"]),
+    "weights file": (load_weights_file, ["load_weights"]),
 }
 
 

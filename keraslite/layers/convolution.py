@@ -40,6 +40,9 @@ def one_of(layer: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
 class ConvolutionBase(WeightedLayer):
     """What all convolutions share: windows, data format, and the options of the weights."""
 
+    #: Said by the class, not by an argument.
+    _not_in_config = frozenset({"rank", "paddings"})
+
     def __init__(
         self,
         rank: int,

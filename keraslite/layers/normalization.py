@@ -23,6 +23,7 @@ class BatchNormalization(WeightedLayer):
         moving_mean_initializer, moving_variance_initializer: initial averages.
         beta_regularizer, gamma_regularizer: penalties.
         beta_constraint, gamma_constraint: applied after each update.
+        renorm, renorm_clipping, renorm_momentum: batch renormalization (not yet available).
         synchronized: whether replicas share their statistics.
 
     Shapes: any, unchanged.
@@ -43,10 +44,18 @@ class BatchNormalization(WeightedLayer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if renorm:
+            raise NotImplementedError("BatchNormalization: `renorm` is not available yet.")
+        self.renorm = renorm
+        self.renorm_clipping = renorm_clipping
+        self.renorm_momentum = renorm_momentum
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:
                 raise ValueError(f"BatchNormalization: `axis` is one axis. Received: {axis}")
@@ -144,6 +153,9 @@ class LayerNormalization(WeightedLayer):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        # Keras writes this in its configs; True is another layer, `RMSNormalization`.
+        if kwargs.pop("rms_scaling", False):
+            raise NotImplementedError("LayerNormalization: `rms_scaling` is not available.")
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
         self.epsilon = epsilon

@@ -154,10 +154,17 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
 def _slice_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
     if len(shape) != len(inputs):
         raise ValueError("`shape` must name a size for each axis of `inputs`.")
-    for n, m in zip(inputs, shape, strict=True):
-        if isinstance(n, int) and isinstance(m, int) and not 0 <= m <= n:
+    sizes: list[int | None] = []
+    for i, (n, m) in enumerate(zip(inputs, shape, strict=True)):
+        if isinstance(n, int) and isinstance(m, int) and not -1 <= m <= n:
             raise ValueError("`shape` must fit into that of `inputs`.")
-    return tuple(m if isinstance(m, int) else None for m in shape)
+        start = start_indices[i] if isinstance(start_indices, tuple) else None
+        if m == -1:
+            known = isinstance(start, int) and isinstance(n, int)
+            sizes.append(n - start if known else None)
+        else:
+            sizes.append(m if isinstance(m, int) else None)
+    return tuple(sizes)
 
 
 _slice_kernel, _slice_update_kernel = kernel("slice"), kernel("slice_update")
@@ -186,7 +193,7 @@ def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tenso
     Args:
         inputs: a tensor.
         start_indices: where the block begins: an int tensor or list, one for each axis.
-        shape: of the block.
+        shape: of the block; -1 for all that follows the beginning.
 
     Returns:
         A tensor of that shape. A block that would reach over the end is moved inside.

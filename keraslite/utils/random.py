@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 from keraslite.backend import engine
+from keraslite.random.seed_generator import reset_global_seed_generator
 
 
 def set_random_seed(seed: int) -> None:
@@ -29,7 +30,4 @@ def set_random_seed(seed: int) -> None:
     random.seed(int(seed))
     np.random.seed(int(seed))
     engine.seed(int(seed))
-    from keraslite.random.seed_generator import global_seed_generator
-
-    generator = global_seed_generator()
-    generator.reset(int(seed)) if hasattr(generator, "reset") else None
+    reset_global_seed_generator()

@@ -12,11 +12,12 @@ from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import dtypes, tree
 from keraslite.core.keras_tensor import KerasTensor
-from tests.ops import rows
+from tests.ops import nn_rows, rows
 from tests.ops.table import TOLERANCE, Fixed, Row, cast, fill, wide
 
 ROWS = [
     *rows.ELEMENTWISE, *rows.BINARY, *rows.REDUCTIONS, *rows.SHAPING, *rows.INDEXING, *rows.LINALG,
+    *nn_rows.ROWS,
 ]  # fmt: skip
 
 

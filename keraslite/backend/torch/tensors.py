@@ -217,7 +217,8 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
         if elsewhere(x, target):
             x = x.to(target)
     elif type(x) in NUMBERS:
-        return _from_array(nested_array(x, dtype))
+        name = dtype or dtypes.promote(dtypes.weak_name(type(x)))
+        return torch.scalar_tensor(x, dtype=DTYPES[name], device=device())
     elif isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     else:

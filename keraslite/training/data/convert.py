@@ -9,7 +9,7 @@ import numpy as np
 
 from keraslite import config
 from keraslite.backend import engine
-from keraslite.core import tree
+from keraslite.core import dtypes, tree
 from keraslite.core.errors import describe, short
 
 _INT32 = np.iinfo(np.int32)

@@ -1,0 +1,56 @@
+"""Utilities: seeds, labels, progress, data, names of objects."""
+
+from __future__ import annotations
+
+from keraslite.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+from keraslite.core.dtypes import standardize_dtype
+from keraslite.core.keras_tensor import is_keras_tensor
+from keraslite.core.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from keraslite.core.serialization import deserialize_keras_object, serialize_keras_object
+from keraslite.core.session import clear_session
+from keraslite.training.data import (
+    PyDataset,
+    pack_x_y_sample_weight,
+    unpack_x_y_sample_weight,
+)
+from keraslite.utils.labels import normalize, to_categorical
+from keraslite.utils.progbar import Progbar
+from keraslite.utils.random import set_random_seed
+
+Sequence = PyDataset
+
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "standardize_dtype",
+    "to_categorical",
+    "unpack_x_y_sample_weight",
+]
