@@ -50,7 +50,12 @@ def transformer(keras: Any) -> Any:
 def lstm(keras: Any) -> Any:
     layers = keras.layers
     return keras.Sequential(
-        [keras.Input((32,), dtype="int32"), layers.Embedding(200, 32), layers.LSTM(64), layers.Dense(10)]
+        [
+            keras.Input((32,), dtype="int32"),
+            layers.Embedding(200, 32),
+            layers.LSTM(64),
+            layers.Dense(10),
+        ]
     )
 
 

@@ -92,9 +92,7 @@ def call(engine: str, quick: bool) -> list[Row]:
     for rival, keras in _rivals().items():
         layer, tensor = keras.layers.Dense(256), keras.ops.convert_to_tensor(x)
         contenders[rival] = repeat(_call(layer, tensor), times)
-    rows.append(
-        Row("one Dense call", "us", in_turns(contenders, rounds), times, {"by hand": 3.0})
-    )
+    rows.append(Row("one Dense call", "us", in_turns(contenders, rounds), times, {"by hand": 3.0}))
 
     contenders = {"by hand": repeat(native.stack(x), times)}
     for rival, keras in _rivals().items():

@@ -1,4 +1,4 @@
-"""One program on every engine: the same weights, the same losses."""
+"""One program on every engine: the same weights, the same loss at every step."""
 
 from __future__ import annotations
 
@@ -7,54 +7,74 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-PROGRAM = Path(__file__).parent / "programs" / "train_everywhere.py"
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "integration_tests" / "programs" / "train_everywhere.py"
 TRAINING = [e for e in ("jax", "torch", "tensorflow") if importlib.util.find_spec(e)]
 NAMES = ("mlp", "resnet", "transformer", "lstm")
-REFERENCE = TRAINING[0]
+STEPS, SAMPLES = 50, 128
+TOLERANCE = 1e-4  # relative; float32 sums differ in their order
+
+Run = Callable[[str], Path]
 
 
-def run(engine: str, *arguments: Path) -> dict:
-    environment = {**os.environ, "KERAS_BACKEND": engine, "TF_CPP_MIN_LOG_LEVEL": "3"}
+def run(engine: str, *folders: Path) -> None:
+    """Run the program; the first folder is for what it makes."""
+    variables = {"KERAS_BACKEND": engine, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, PROGRAM, *arguments],
-        env=environment, capture_output=True, text=True, timeout=600,
+        [sys.executable, PROGRAM, *folders],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((arguments[0] / "history.json").read_text())
+    assert done.returncode == 0, f"{engine}:\n{done.stderr[-3000:]}"
 
 
 @pytest.fixture(scope="module")
-def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
-    found = {}
-    for engine in TRAINING:
-        folder = tmp_path_factory.mktemp(engine)
-        found[engine] = {**run(engine, folder), "folder": folder}
-    return found
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """From an engine to the folder of what it trained; each engine trains once."""
+    folders: dict[str, Path] = {}
+
+    def folder_of(engine: str) -> Path:
+        if engine not in folders:
+            folder = tmp_path_factory.mktemp(engine)
+            run(engine, folder)
+            folders[engine] = folder
+        return folders[engine]
+
+    return folder_of
+
+
+def results(folder: Path) -> dict[str, dict]:
+    return json.loads((folder / "history.json").read_text())
+
+
+def assert_same_evaluation(found: dict, expected: dict) -> None:
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=TOLERANCE)
+    # One sample may stand on the line between two classes.
+    assert abs(found["accuracy"] - expected["accuracy"]) < 1.5 / SAMPLES
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("engine", TRAINING[1:])
-def test_same_weights_and_losses(histories: dict, engine: str, name: str) -> None:
-    one, other = histories[REFERENCE][name], histories[engine][name]
-    np.testing.assert_allclose(other["weights"], one["weights"], rtol=1e-6)
-    assert len(one["steps"]) == 50
-    # Steps are undone from a running mean in float32, which costs some digits.
-    np.testing.assert_allclose(
-        np.cumsum(other["steps"]), np.cumsum(one["steps"]), rtol=1e-4
-    )
-    np.testing.assert_allclose(other["steps"], one["steps"], rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(other["loss"], one["loss"], rtol=1e-4)
-    assert other["accuracy"] == one["accuracy"]
+def test_the_same_weights_and_losses(trained: Run, engine: str, name: str) -> None:
+    expected, found = (results(trained(e))[name] for e in (TRAINING[0], engine))
+    np.testing.assert_allclose(found["weights"], expected["weights"], rtol=1e-6)
+    assert len(expected["steps"]) == STEPS
+    np.testing.assert_allclose(found["steps"], expected["steps"], rtol=TOLERANCE)
+    assert_same_evaluation(found, expected)
 
 
-def test_numpy_evaluates_to_the_same_loss(histories: dict, tmp_path: Path) -> None:
-    found = run("numpy", tmp_path, histories[REFERENCE]["folder"])
+@pytest.mark.parametrize("engine", TRAINING)
+def test_numpy_evaluates_to_the_same_loss(trained: Run, engine: str, tmp_path: Path) -> None:
+    run("numpy", tmp_path, trained(engine))
+    found, expected = results(tmp_path), results(trained(engine))
+    assert found.keys() == expected.keys() == set(NAMES)
     for name in NAMES:
-        np.testing.assert_allclose(
-            found[name]["loss"], histories[REFERENCE][name]["loss"], rtol=1e-4, err_msg=name
-        )
+        assert_same_evaluation(found[name], expected[name])

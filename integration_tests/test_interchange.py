@@ -18,7 +18,7 @@ import pytest
 from keraslite.backend import engine
 
 # What both processes run. `keras` is the package under its usual name.
-COMMON = '''
+COMMON = """
 import importlib, json, os, sys, traceback
 import numpy as np
 keras = importlib.import_module(sys.argv[1])
@@ -117,9 +117,11 @@ def each(work):
         except Exception:
             with open(f"{root}/{name}/error", "a") as file:
                 file.write(sys.argv[1] + ": " + traceback.format_exc())
-'''
+"""
 
-WRITE = COMMON + '''
+WRITE = (
+    COMMON
+    + """
 def write(folder, model, x, y, loss):
     initial(model)
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss, metrics=["mae"])
@@ -132,9 +134,12 @@ def write(folder, model, x, y, loss):
     np.savez(f"{folder}/expected.npz", **store(model, x))
 
 each(write)
-'''
+"""
+)
 
-READ = COMMON + '''
+READ = (
+    COMMON
+    + """
 def read(folder, model, x, y, loss):
     loaded = keras.saving.load_model(f"{folder}/m.keras")
     np.savez(f"{folder}/found.npz", **store(loaded, x))
@@ -148,7 +153,8 @@ def read(folder, model, x, y, loss):
     loaded.evaluate(x, y, verbose=0)
 
 each(read)
-'''
+"""
+)
 
 MODELS = ("cnn", "shared", "text", "transformer", "nested", "graph_of_ops")
 
@@ -161,7 +167,10 @@ def _run(script: str, package: str, folder: Path, train: bool) -> None:
         environment["KERAS_BACKEND"] = "jax"
     done = subprocess.run(
         [sys.executable, "-c", script, package, str(folder), ",".join(MODELS), json.dumps(train)],
-        env=environment, capture_output=True, text=True, timeout=280,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, f"{package}:\n{done.stderr[-4000:]}"
 

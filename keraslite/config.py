@@ -213,24 +213,6 @@ def is_nnx_enabled() -> bool:
     return False
 
 
-def set_backend(backend: str) -> None:
-    """Choose the engine for processes where none is loaded yet.
-
-    Raises:
-        RuntimeError: once an engine is loaded; set `KERAS_BACKEND` and start again.
-    """
-    from keraslite import backend as engines
-
-    if engines.is_loaded() and backend != engines.backend():
-        raise RuntimeError(
-            f"The engine {engines.backend()!r} is loaded already and cannot be replaced by "
-            f"{backend!r}. Set the environment variable KERAS_BACKEND={backend} before importing."
-        )
-    os.environ["KERAS_BACKEND"] = backend
-    engines.backend.cache_clear()
-    engines.backend()
-
-
 def enable_unsafe_deserialization() -> None:
     """Let files and configs of this process bring Python code, such as lambdas.
 
@@ -242,6 +224,7 @@ def enable_unsafe_deserialization() -> None:
 # Settings that are kept beside what they set.
 _ELSEWHERE = {
     "backend": "keraslite.backend",
+    "set_backend": "keraslite.backend",
     "dtype_policy": "keraslite.dtype_policies",
     "set_dtype_policy": "keraslite.dtype_policies",
 }

@@ -36,7 +36,9 @@ class DTypePolicy:
         if name is None:
             name = dtype_policy().name
         if not isinstance(name, str):
-            raise TypeError(f"`name` must be a string such as 'float32'. Received: {describe(name)}")
+            raise TypeError(
+                f"`name` must be a string such as 'float32'. Received: {describe(name)}"
+            )
         self._name = name
         if name in _MIXED:
             self._compute_dtype, self._variable_dtype = _MIXED[name], "float32"
@@ -150,7 +152,9 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
     return serialize_keras_object(dtype_policy)
 
 
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> DTypePolicy:
     """A policy from its config."""
     from keraslite.core.serialization import deserialize_keras_object
 

@@ -85,7 +85,8 @@ FORWARD = {
     "missing batch axis of a model": (lambda: model()(X[0]), ["x[None]", "(4,)"]),
     "unknown activation": (lambda: layers.Dense(2, activation="rleu"), ["'rleu'", "'relu'"]),
     "misspelt argument": (
-        lambda: layers.Dense(2, actvation="relu"), ["Dense", "'actvation'", "'activation'"]
+        lambda: layers.Dense(2, actvation="relu"),
+        ["Dense", "'actvation'", "'activation'"],
     ),
     "negative units": (lambda: layers.Dense(-3), ["units", "-3"]),
     "unknown loss": (lambda: model("msee"), ["'msee'", "'mse'"]),
@@ -104,10 +105,12 @@ TRAINING = {
     "fit before compile": (lambda: model(None).fit(X, Y), ["compile", "fit"]),
     "lengths": (lambda: model().fit(X, Y[:5]), ["8", "5"]),
     "number of targets": (
-        lambda: two_outputs().fit(X, [Y, Y, Y], verbose=0), ["2 output", "targets"]
+        lambda: two_outputs().fit(X, [Y, Y, Y], verbose=0),
+        ["2 output", "targets"],
     ),
     "keys of targets": (
-        lambda: two_outputs().fit(X, {"a": Y, "c": Y}, verbose=0), ["'c'", "['a', 'b']"]
+        lambda: two_outputs().fit(X, {"a": Y, "c": Y}, verbose=0),
+        ["'c'", "['a', 'b']"],
     ),
     "missing key of targets": (lambda: two_outputs().fit(X, {"a": Y}, verbose=0), ["'b'"]),
     "integers for categorical": (
@@ -119,7 +122,8 @@ TRAINING = {
         ["categorical_crossentropy", "integer labels"],
     ),
     "broadcast targets": (
-        lambda: model("mse", 1).fit(X, np.ones((8, 3), "float32"), verbose=0), ["(None, 3)", "(None, 1)"]
+        lambda: model("mse", 1).fit(X, np.ones((8, 3), "float32"), verbose=0),
+        ["(None, 3)", "(None, 1)"],
     ),
     "strings": (lambda: model().fit(np.array([["a"] * 4] * 8), Y, verbose=0), ["StringLookup"]),
     "empty": (lambda: model().fit(X[:0], Y[:0], verbose=0), ["0 samples"]),

@@ -65,9 +65,7 @@ def predict(x: np.ndarray) -> Callable[[], object]:
     forward = tf.function(lambda x: _forward(p, x), reduce_retracing=True)
 
     def run() -> np.ndarray:
-        parts = [
-            forward(tf.convert_to_tensor(x[i : i + BATCH])) for i in range(0, len(x), BATCH)
-        ]
+        parts = [forward(tf.convert_to_tensor(x[i : i + BATCH])) for i in range(0, len(x), BATCH)]
         return np.concatenate([part.numpy() for part in parts])
 
     return run
@@ -82,7 +80,9 @@ def dense(x: np.ndarray) -> Callable[[], object]:
 def stack(x: np.ndarray) -> Callable[[], object]:
     rng = np.random.default_rng(0)
     size = x.shape[1]
-    weights = [tf.Variable((rng.normal(size=(size, size)) / 8).astype("float32")) for _ in range(10)]
+    weights = [
+        tf.Variable((rng.normal(size=(size, size)) / 8).astype("float32")) for _ in range(10)
+    ]
     bias, x = tf.Variable(tf.zeros(size)), tf.convert_to_tensor(x)
 
     def run() -> tf.Tensor:

@@ -44,7 +44,9 @@ def predict(x: np.ndarray) -> Callable[[], object]:
 
     def run() -> np.ndarray:
         with torch.no_grad():
-            return torch.cat([model(inputs[i : i + BATCH]) for i in range(0, len(x), BATCH)]).numpy()
+            return torch.cat(
+                [model(inputs[i : i + BATCH]) for i in range(0, len(x), BATCH)]
+            ).numpy()
 
     return run
 

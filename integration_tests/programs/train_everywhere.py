@@ -92,17 +92,17 @@ def data(shape: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 class StepLosses(keras.callbacks.Callback):
-    """The loss of every step, undone from the running mean that logs hold."""
+    """The loss of every step: logs hold running means, so each step starts a new one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
-        self._total = 0.0
 
-    def on_train_batch_end(self, batch, logs=None):
-        total = logs["loss"] * (batch + 1)
-        self.losses.append(total - self._total)
-        self._total = total
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.losses.append(logs["loss"])
 
 
 def train(name: str, folder: Path) -> dict[str, object]:

@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any
 
 from keraslite import config
@@ -60,6 +61,25 @@ def backend() -> str:
             f"Expected one of: {', '.join(names)}."
         )
     return wanted
+
+
+_chosen = backend
+
+
+def set_backend(backend: str) -> None:
+    """Choose the engine for processes where none is loaded yet.
+
+    Raises:
+        RuntimeError: once an engine is loaded; set `KERAS_BACKEND` and start again.
+    """
+    if is_loaded() and backend != _chosen():
+        raise RuntimeError(
+            f"The engine {_chosen()!r} is loaded already and cannot be replaced by {backend!r}. "
+            f"Set the environment variable KERAS_BACKEND={backend} before importing."
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    _chosen.cache_clear()
+    _chosen()
 
 
 def load_engine(name: str) -> Engine:

@@ -89,6 +89,8 @@ class Engine(abc.ABC):
     LayerBase: ClassVar[type[LayerBase]] = LayerBase
     #: Extra base class of every `Variable`.
     VariableBase: ClassVar[type] = object
+    #: Extra base class of what else holds variables: optimizers, metrics, seed generators.
+    StateBase: ClassVar[type] = object
 
     # Tensors -----------------------------------------------------------------
 

@@ -88,9 +88,7 @@ class CallbackList(Callback):
 
     def _bind(self) -> None:
         """Look up who needs which hook: it is asked at every batch."""
-        needs = [
-            (c, c._needs if isinstance(c, Callback) else _needs_all) for c in self.callbacks
-        ]
+        needs = [(c, c._needs if isinstance(c, Callback) else _needs_all) for c in self.callbacks]
         for hook in _HOOKS:
             called = tuple(getattr(c, hook) for c, needs_hook in needs if needs_hook(hook))
             setattr(self, hook, _once_each(called, has_index="batch" in hook or "epoch" in hook))
@@ -125,6 +123,9 @@ def _check(callback: Any) -> None:
     if isinstance(callback, type) or not all(hasattr(callback, h) for h in (*_HOOKS, "set_model")):
         raise TypeError(
             "`callbacks` must be a list of `keras.callbacks.Callback` objects. Received: "
-            + (f"the class {callback.__name__}: call it" if isinstance(callback, type)
-               else describe(callback))
+            + (
+                f"the class {callback.__name__}: call it"
+                if isinstance(callback, type)
+                else describe(callback)
+            )
         )

@@ -183,8 +183,11 @@ class CSVLogger(Callback):
                 self.keys += [f"val_{key}" for key in self.keys if key != "learning_rate"]
         if self.writer is None:
             self.writer = csv.DictWriter(
-                self.csv_file, ["epoch", *self.keys], delimiter=self.separator,
-                lineterminator="\n", extrasaction="ignore",
+                self.csv_file,
+                ["epoch", *self.keys],
+                delimiter=self.separator,
+                lineterminator="\n",
+                extrasaction="ignore",
             )
             if self._header:
                 self.writer.writeheader()

@@ -22,6 +22,8 @@ def device(device_name: str) -> contextlib.AbstractContextManager[Any]:
         ...     x = keras.ops.ones((2, 2))
     """
     if not isinstance(device_name, str):
-        raise ValueError(f"`device_name` must be a string such as 'cpu:0'. Received: {device_name!r}")
+        raise ValueError(
+            f"`device_name` must be a string such as 'cpu:0'. Received: {device_name!r}"
+        )
     name = device_name.lower()
     return engine.device_scope(name if ":" in name else f"{name}:0")

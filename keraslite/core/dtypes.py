@@ -122,7 +122,9 @@ def standardize_dtype(dtype: Any) -> str:
         name = str(dtype).rpartition(".")[2]
     found = _standard(name)
     if found is None:
-        raise ValueError(f"Unknown dtype {str(dtype)[:80]!r}. Expected one of {', '.join(ALLOWED)}.")
+        raise ValueError(
+            f"Unknown dtype {str(dtype)[:80]!r}. Expected one of {', '.join(ALLOWED)}."
+        )
     return found
 
 

@@ -31,7 +31,13 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "args", "index", "input_tensors", "kwargs", "operation", "output_tree",
+        "__weakref__",
+        "args",
+        "index",
+        "input_tensors",
+        "kwargs",
+        "operation",
+        "output_tree",
         "outputs",
     )
 
@@ -155,9 +161,7 @@ class Graph:
             self._slots[id(x)] if isinstance(x, KerasTensor) else None for x in leaves
         ]
         self._constants = leaves
-        self._single_output = (
-            self._output_leaves[0] if isinstance(outputs, KerasTensor) else None
-        )
+        self._single_output = self._output_leaves[0] if isinstance(outputs, KerasTensor) else None
 
     def _plan(self, node: Node) -> _Step:
         outputs = [self._slots.setdefault(id(x), len(self._slots)) for x in node.outputs]

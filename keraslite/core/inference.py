@@ -21,7 +21,9 @@ _PROBES = ((11, 97), (13, 257))
 
 
 def _probe(shape: tuple[int | None, ...], sizes: tuple[int, int]) -> tuple[int, ...]:
-    return tuple((sizes[0] if i == 0 else sizes[1]) if n is None else n for i, n in enumerate(shape))
+    return tuple(
+        (sizes[0] if i == 0 else sizes[1]) if n is None else n for i, n in enumerate(shape)
+    )
 
 
 def _merge(first: Any, second: Any) -> Any:

@@ -17,7 +17,7 @@ Arguments annotated `TensorLike` are tensors, `TensorLike | None` optional ones 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,6 +29,7 @@ from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import auto_name, to_snake_case
 from keraslite.core.operation import Operation
+from keraslite.core.promotion import KEEP, DtypeRule
 from keraslite.core.scopes import SymbolicScope
 from keraslite.core.variable import Variable
 
@@ -38,71 +39,6 @@ TensorLike = Any
 """A tensor, variable, NumPy array, number, nested list or `KerasTensor`."""
 Tensor = Any
 """A tensor of the chosen engine, or a `KerasTensor` where an argument was one."""
-
-
-class DtypeRule:
-    """How the dtypes of tensor arguments decide the dtype they are computed in.
-
-    Args:
-        compute: from lattice names to the common dtype of the arguments; None leaves
-            every argument as it is.
-        output: dtype of the result where it is not the computing one.
-        passing: the dtypes that need no change when all arguments have one of them;
-            None for all.
-        apart: arguments that take no part, by name: the dtype that they are cast to,
-            or None to leave them as they are.
-    """
-
-    def __init__(
-        self,
-        compute: Callable[..., str] | None = None,
-        output: str | None = None,
-        passing: Sequence[str] | None = None,
-        apart: Mapping[str, str | None] | None = None,
-    ) -> None:
-        self.compute = compute
-        self.output = output
-        self.passing = passing
-        self.apart = dict(apart or {})
-        # Engine dtype objects compare and hash fast; names would have to be made.
-        self.native = (
-            None if passing is None else frozenset(engine.native_dtype(d) for d in passing)
-        )
-
-
-def _accumulator(*names: str) -> str:
-    """Sums and products: small integers widen to 32 bits, as in `jax.numpy`."""
-    found = dtypes.promote(*names)
-    if found in ("bool", "int8", "int16"):
-        return "int32"
-    return "uint32" if found in ("uint8", "uint16") else found
-
-
-def _number(*names: str) -> str:
-    """Arithmetic that booleans have none of: they count as int32."""
-    found = dtypes.promote(*names)
-    return "int32" if found == "bool" else found
-
-
-def _first(*names: str) -> str:
-    return dtypes.promote(names[0])
-
-
-_NOT_BOOL = dtypes.INTS + dtypes.FLOATS + dtypes.COMPLEX
-
-PROMOTE = DtypeRule(dtypes.promote)
-FLOAT = DtypeRule(dtypes.promote_float, passing=dtypes.FLOATS + dtypes.COMPLEX)
-NUMBER = DtypeRule(_number, passing=_NOT_BOOL)
-COMPARE = DtypeRule(dtypes.promote, output="bool")
-ACCUMULATE = DtypeRule(_accumulator, passing=(*dtypes.FLOATS, *dtypes.COMPLEX, "int32"))
-KEEP = DtypeRule()
-TO_BOOL = DtypeRule(output="bool")
-TO_INDEX = DtypeRule(output="int32")
-
-
-def like_first(**apart: str | None) -> DtypeRule:
-    """Everything is cast to the dtype of the first tensor, except what is named."""
-    return DtypeRule(_first, apart=apart)
 
 
 _ONE, _OPTIONAL, _MANY = "one", "optional", "many"
@@ -139,6 +75,7 @@ class Op:
         dtype: DtypeRule,
         primitive: bool,
         native: bool = True,
+        checked: bool = False,
     ) -> None:
         # An op with `*args` in its public signature has a private one behind it.
         self.name = function.__name__.lstrip("_")
@@ -163,7 +100,16 @@ class Op:
             found = _missing(self.name)
         self.is_native = found is not None
         self.kernel: Callable[..., Any] = found if found is not None else function
+        if checked:
+            self.kernel = self._checking(self.kernel)
         self.wrapper: Callable[..., Any] = function
+
+    def _checking(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        def check_first(*args: Any) -> Any:
+            self.shape(*_shapes(self, args))
+            return kernel(*args)
+
+        return check_first
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -186,19 +132,24 @@ def _missing(name: str) -> Callable[..., Any]:
 OPS: dict[str, Op] = {}
 
 
-def primitive(shape: Any = None, dtype: DtypeRule = KEEP) -> Callable[[F], F]:
-    """An operation that each engine computes itself."""
-    return lambda function: _make(Op(function, shape, dtype, True))
+def primitive(
+    shape: Any = None, dtype: DtypeRule = KEEP, checked: bool = False
+) -> Callable[[F], F]:
+    """An operation that each engine computes itself.
+
+    With `checked` the shape rule comes first, where some engine would take bad arguments.
+    """
+    return lambda function: _make(Op(function, shape, dtype, True, checked=checked))
 
 
 def composite(
-    shape: Any = None, dtype: DtypeRule = KEEP, native: bool = True
+    shape: Any = None, dtype: DtypeRule = KEEP, native: bool = True, checked: bool = False
 ) -> Callable[[F], F]:
     """An operation made of others, unless the engine has a kernel of its name.
 
     With `native=False` the body always runs; `kernel` gives it the engine's kernel.
     """
-    return lambda function: _make(Op(function, shape, dtype, False, native))
+    return lambda function: _make(Op(function, shape, dtype, False, native, checked))
 
 
 def kernel(name: str, shared: Callable[..., Any] | None = None) -> Callable[..., Any]:
@@ -345,8 +296,7 @@ def _target(op: Op, args: Sequence[Any]) -> str | None:
 def _prepare(op: Op, args: list[Any]) -> None:
     """Convert the tensor arguments in place, and promote them by the op's rule."""
     target = _target(op, args)
-    # A number may stay a number beside a tensor that already has the common dtype.
-    keep = _SCALARS and target is not None and len(op.tensors) == 2
+    keep = _SCALARS and target is not None and _keeps_numbers(op, args, target)
     for i, kind in op.tensors:
         value = args[i]
         if kind == _MANY:
@@ -356,15 +306,15 @@ def _prepare(op: Op, args: list[Any]) -> None:
                 raise ValueError(f"`{op.parameters[i].name}` must be a tensor. Received: None")
         elif i in op.apart:
             args[i] = _ready(value, op.apart[i])
-        elif (
-            keep
-            and type(value) in _NUMBERS
-            and type(other := args[op.tensors[op.tensors[0][0] == i][0]]) in _TENSORS
-            and engine.dtype(other) == target
-        ):
-            continue
-        else:
+        elif not (keep and type(value) in _NUMBERS):
             args[i] = _ready(value, target)
+
+
+def _keeps_numbers(op: Op, args: list[Any], target: str) -> bool:
+    """A number stays a number beside a tensor that has the common dtype already."""
+    return len(op.tensors) == 2 and any(
+        type(x := args[i]) in _TENSORS and engine.dtype(x) == target for i, _ in op.tensors
+    )
 
 
 def _ready(x: Any, dtype: str | None) -> Any:

@@ -20,18 +20,57 @@ _MODULE = "keras.src.ops."
 # Modules of the classes; every other class is in `numpy`, or where the op itself lives.
 _MODULES = {
     "core": (
-        "cast", "convert_to_tensor", "saturate_cast", "scatter", "scatter_update", "slice",
-        "slice_update", "stop_gradient", "unstack",
+        "cast",
+        "convert_to_tensor",
+        "saturate_cast",
+        "scatter",
+        "scatter_update",
+        "slice",
+        "slice_update",
+        "stop_gradient",
+        "unstack",
     ),
     "math": (
-        "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2",
-        "in_top_k", "irfft", "istft", "logdet", "logsumexp", "rfft", "rsqrt", "segment_max",
-        "segment_min", "segment_prod", "segment_sum", "stft", "top_k", "view_as_complex",
+        "cdist",
+        "erf",
+        "erfc",
+        "erfinv",
+        "extract_sequences",
+        "fft",
+        "fft2",
+        "ifft2",
+        "in_top_k",
+        "irfft",
+        "istft",
+        "logdet",
+        "logsumexp",
+        "rfft",
+        "rsqrt",
+        "segment_max",
+        "segment_min",
+        "segment_prod",
+        "segment_sum",
+        "stft",
+        "top_k",
+        "view_as_complex",
         "view_as_real",
     ),
     "linalg": (
-        "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "lstsq", "lu_factor",
-        "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular", "svd",
+        "cholesky",
+        "cholesky_inverse",
+        "det",
+        "eig",
+        "eigh",
+        "inv",
+        "lstsq",
+        "lu_factor",
+        "matrix_rank",
+        "norm",
+        "pinv",
+        "qr",
+        "solve",
+        "solve_triangular",
+        "svd",
     ),
     "einops": ("rearrange",),
 }
@@ -104,6 +143,12 @@ def _public_name(op: Op) -> str:
     return op.name.lstrip("_")
 
 
+def class_name(op: Op) -> str:
+    """The name of the class that stands for the op in files and tables."""
+    name = _public_name(op)
+    return _CLASSES.get(name, _camel(name))
+
+
 def _before_variadic(function: Callable[..., Any]) -> list[str] | None:
     """The parameters in front of `*operands`; None for a function without one."""
     names: list[str] = []
@@ -143,17 +188,17 @@ def op_entry(call: OpCall) -> dict[str, Any]:
     arguments = _bound(call, nodes[0] if nodes else None)
     called = _called_with(call.op)
     config = {k: serialize_value(v) for k, v in arguments.items() if k not in called}
-    class_name = _CLASSES.get(name, _camel(name))
-    if class_name not in _functions():
+    kind = class_name(call.op)
+    if kind not in _functions():
         raise ValueError(
             f"The op {name!r} of the graph has no place in files. Put the code around it into "
             "the `call` of a registered Layer."
         )
     return {
         "module": _MODULE + _MODULE_OF.get(name, own),
-        "class_name": class_name,
+        "class_name": kind,
         "config": {"name": call.name, **config},
-        "registered_name": class_name,
+        "registered_name": kind,
     }
 
 
@@ -197,8 +242,10 @@ class RestoredOp:
             raise self._unfit(error) from error
         leaves = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
         node = node_of(leaves[0])
-        if node is not None and len(node.outputs) == len(leaves) and isinstance(
-            node.operation, OpCall
+        if (
+            node is not None
+            and len(node.outputs) == len(leaves)
+            and isinstance(node.operation, OpCall)
         ):
             node.operation.name = self.name
         self._inbound_nodes.append(node)

@@ -46,7 +46,12 @@ _MODULE_IN_FILES = {
 }
 # Older and private module names begin with these words in the place of `keras.`.
 _ROOTS = (
-    "keras.src.", "keras.engine.", "keras.", "tf_keras.src.", "tf_keras.", "tensorflow.keras.",
+    "keras.src.",
+    "keras.engine.",
+    "keras.",
+    "tf_keras.src.",
+    "tf_keras.",
+    "tensorflow.keras.",
 )
 _PRIVATE = {"engine": "models", "saving": "models", "legacy": "layers"}
 
@@ -205,6 +210,8 @@ def _public_module(module: str) -> str | None:
     for root in _ROOTS:
         if module.startswith(root):
             area, _, inner = module.removeprefix(root).partition(".")
+            if area == "backend":  # one engine's own optimizers
+                area, _, inner = inner.partition(".")[2].partition(".")
             if area == "optimizers" and inner.startswith("schedules"):
                 area = "optimizers.schedules"
             area = "models" if root == "keras.engine." else _PRIVATE.get(area, area)

@@ -29,6 +29,7 @@ class Scope:
     """
 
     current: _Current[Any]
+    _tokens: list[Any]
 
     def __enter__(self) -> Any:
         self.__dict__.setdefault("_tokens", []).append(self.current.set(self))
@@ -131,11 +132,12 @@ class name_scope(Scope):  # noqa: N801 - Keras's public name
         self.caller = caller
         self._override_parent = kwargs.get("override_parent")
         outer = type(self).current.get()
-        parent = outer.path if self._override_parent is None and outer else (
-            self._override_parent or ""
-        )
-        same = deduplicate and outer is not None and caller is not None and outer.caller is caller
-        self.path: str = outer.path if same else (f"{parent}/{name}" if parent else name)
+        parent = self._override_parent
+        if parent is None:
+            parent = outer.path if outer else ""
+        self.path: str = f"{parent}/{name}" if parent else name
+        if deduplicate and outer is not None and caller is not None and outer.caller is caller:
+            self.path = outer.path
 
 
 def current_path() -> str:

@@ -258,8 +258,9 @@ def deserialize_keras_object(
         raise TypeError(f"deserialize_keras_object got unexpected arguments: {', '.join(kwargs)}")
     # A scope around this call has decided already; the argument's default cannot tell
     # "safe" from "not said".
-    with registry.CustomObjectScope(custom_objects), safe_mode_scope(
-        False if safe_mode is False else None
+    with (
+        registry.CustomObjectScope(custom_objects),
+        safe_mode_scope(False if safe_mode is False else None),
     ):
         if isinstance(config, str):
             found = registry.get_registered_object(config, module_objects=named)
@@ -375,8 +376,6 @@ def _explained(cls: type, config: dict[str, Any], error: TypeError) -> TypeError
     hint = "".join(
         f" {short(str(key), 60)!r} is not an argument.{nearest(key, valid)}" for key in unknown[:3]
     )
-    found = TypeError(
-        short(f"{cls.__name__} could not be made from its config: {error}.{hint}")
-    )
+    found = TypeError(short(f"{cls.__name__} could not be made from its config: {error}.{hint}"))
     found._explained = True  # type: ignore[attr-defined]
     return found

@@ -211,8 +211,9 @@ def swapaxes(x: Shape, axis1: int, axis2: int) -> Shape:
 
 def broadcast_to(x: Shape, shape: Sequence[int]) -> Shape:
     given = tuple(shape)
-    found = broadcast(x, given) if len(x) <= len(given) else None
-    if found is None or any(b != a for a, b in zip(given, found, strict=True) if a is not None):
+    missing = len(given) - len(x)
+    pairs = zip(x, given[missing:], strict=True) if missing >= 0 else [(2, 1)]
+    if any(n not in (1, None, m) and m is not None for n, m in pairs):
         raise ValueError(f"The shape {tuple(x)} does not broadcast to {given}.")
     return given
 
@@ -277,7 +278,8 @@ def repeat(x: Shape, repeats: Any, axis: int | None = None) -> Shape:
     sizes = (size(x),) if axis is None else tuple(x)
     at = 0 if axis is None else canonical_axis(axis, len(x))
     if isinstance(repeats, int):
-        new = None if sizes[at] is None else sizes[at] * repeats
+        size_at = sizes[at]
+        new = None if size_at is None else size_at * repeats
     elif isinstance(repeats, (tuple, list)):
         if len(repeats) != 1:
             common(sizes[at], len(repeats), "The length of `repeats` and the size of the axis")
@@ -343,7 +345,8 @@ def diff(a: Shape, n: int = 1, axis: int = -1) -> Shape:
     at = canonical_axis(axis, len(a))
     if n < 0:
         raise ValueError(f"`n` must not be negative; it is {n}.")
-    return replace_axis(a, at, None if a[at] is None else max(a[at] - n, 0))
+    before = a[at]
+    return replace_axis(a, at, None if before is None else max(before - n, 0))
 
 
 # Several tensors -------------------------------------------------------------------

@@ -13,7 +13,6 @@ import optree
 NAMESPACE = "keraslite"
 
 
-
 def is_nested(structure: Any) -> bool:
     """Whether `structure` is a container (an empty one too)."""
     return not optree.tree_is_leaf(structure, none_is_leaf=True, namespace=NAMESPACE)
@@ -62,9 +61,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     return optree.tree_unflatten(spec, leaves)
 
 
-def map_structure(
-    func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True
-) -> Any:
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
     """`func` applied leaf by leaf over trees of one shape.
 
     Raises:
@@ -82,9 +79,7 @@ def map_structure(
     return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf, namespace=NAMESPACE)
 
 
-def map_structure_up_to(
-    shallow_structure: Any, func: Callable[..., Any], *structures: Any
-) -> Any:
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
     """`func` applied where `shallow_structure` has leaves; deeper parts pass whole."""
     spec = structure_of(shallow_structure)
     columns = [spec.flatten_up_to(s) for s in structures]

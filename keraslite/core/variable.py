@@ -25,7 +25,7 @@ _AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 _SYNCHRONIZATIONS = (None, "none", "on_read", "on_write", "auto")
 
 
-class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defined, misc]
+class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defined]
     """A tensor that can be assigned to: a weight, a counter, a seed.
 
     Args:
@@ -114,8 +114,9 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
                     f"Variable {self.path!r}: `shape` is needed when `initializer` is a function."
                 )
             self.dtype = dtypes.standardize_dtype(dtype)
-            self.shape = standardize_shape(shape)
-            if None in self.shape:
+            sizes = standardize_shape(shape)
+            self.shape = tuple(n for n in sizes if n is not None)
+            if None in sizes:
                 raise ValueError(
                     f"Variable {self.path!r}: every size must be known. Received: shape={shape}"
                 )
@@ -287,6 +288,4 @@ def _restore(state: dict[str, Any], value: np.ndarray) -> Variable:
 
 def _default_dtype(value: Any) -> str:
     name = engine.dtype(value) if engine.is_tensor(value) else dtypes.standardize_dtype(value.dtype)
-    return {"int64": "int32", "float64": dtypes.config.floatx()}.get(name, name)
-
-
+    return {"int64": "int32", "float64": dtypes.standardize_dtype(None)}.get(name, name)

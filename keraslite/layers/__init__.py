@@ -7,7 +7,7 @@ from typing import Any
 from keraslite.core.registry import Catalog
 from keraslite.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraslite.layers.attention import MultiHeadAttention
-from keraslite.layers.basic import Embedding, Identity, Lambda, Masking, Wrapper
+from keraslite.layers.basic import Embedding, Identity, Lambda, Masking
 from keraslite.layers.convolution import Conv1D, Conv2D, Conv3D
 from keraslite.layers.dense import Dense
 from keraslite.layers.einsum_dense import EinsumDense
@@ -50,6 +50,7 @@ from keraslite.layers.pooling import (
 from keraslite.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell
 from keraslite.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from keraslite.layers.shaping import Flatten, Permute, RepeatVector, Reshape, ZeroPadding2D
+from keraslite.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 # Other names of the same layers.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
@@ -95,6 +96,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -155,6 +157,7 @@ __all__ = [
     "SimpleRNNCell",
     "Softmax",
     "Subtract",
+    "TimeDistributed",
     "Wrapper",
     "ZeroPadding2D",
     "add",

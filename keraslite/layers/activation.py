@@ -175,7 +175,9 @@ class PReLU(WeightedLayer):
             alpha_constraint=alpha_constraint,
         )
         if shared_axes is not None:
-            shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            shared_axes = (
+                list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            )
         self.shared_axes = shared_axes
         self.supports_masking = True
 

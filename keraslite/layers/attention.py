@@ -90,12 +90,18 @@ class MultiHeadAttention(WeightedLayer):
         self.flash_attention = flash_attention
         self.seed = seed
         self._output_shape = (
-            None if output_shape is None
-            else (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+            None
+            if output_shape is None
+            else (output_shape,)
+            if isinstance(output_shape, int)
+            else tuple(output_shape)
         )
         self.attention_axes = (
-            (attention_axes,) if isinstance(attention_axes, int)
-            else None if attention_axes is None else tuple(attention_axes)
+            (attention_axes,)
+            if isinstance(attention_axes, int)
+            else None
+            if attention_axes is None
+            else tuple(attention_axes)
         )
         self._set_options(
             kernel_initializer=kernel_initializer,
@@ -108,6 +114,7 @@ class MultiHeadAttention(WeightedLayer):
         self.supports_masking = True
 
     _not_in_config = frozenset({"flash_attention"})
+    _writes_activity_regularizer = True
 
     @property
     def output_shape(self) -> Any:
@@ -202,7 +209,11 @@ class MultiHeadAttention(WeightedLayer):
             if mask is not None:
                 mask = ops.expand_dims(mask, 1)
             context = ops.dot_product_attention(
-                q, k, v, mask=mask, scale=1.0 / math.sqrt(self.key_dim),
+                q,
+                k,
+                v,
+                mask=mask,
+                scale=1.0 / math.sqrt(self.key_dim),
                 flash_attention=self.flash_attention,
             )
             return self._output_dense(context)
@@ -301,7 +312,10 @@ class MultiHeadAttention(WeightedLayer):
         axes = self.attention_axes
         batch = [query.shape[i] for i in range(len(query.shape) - 1) if i not in axes]
         shape = (
-            *batch, self.num_heads, *(query.shape[a] for a in axes), *(key.shape[a] for a in axes)
+            *batch,
+            self.num_heads,
+            *(query.shape[a] for a in axes),
+            *(key.shape[a] for a in axes),
         )
         return output, KerasTensor(shape, self.compute_dtype, record_history=False)
 

@@ -1,4 +1,4 @@
-"""Small layers: Embedding, Masking, Identity, Lambda, Wrapper."""
+"""Small layers: Embedding, Masking, Identity, Lambda."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Embedding(WeightedLayer):
     """
 
     _not_in_config = frozenset({"weights", "lora_rank", "lora_alpha"})
+    _writes_activity_regularizer = True
 
     def __init__(
         self,
@@ -168,27 +169,3 @@ class Lambda(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
-
-
-class Wrapper(Layer):
-    """Base of layers around another layer.
-
-    Args:
-        layer: the inner layer.
-    """
-
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(layer, Layer):
-            raise ValueError(
-                f"{type(self).__name__}: `layer` must be a Layer. Received: {describe(layer)}"
-            )
-        self.layer = layer
-
-    def build(self, input_shape: Any = None) -> None:
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
-
-
-

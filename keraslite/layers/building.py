@@ -103,7 +103,9 @@ class BuildableLayer(LayerState):
             given = {p: shapes.get(p.removesuffix("_shape")) for p in wanted}
             optional = expected.signature.parameters
             given = {
-                p: s for p, s in given.items() if s is not None or optional[p].default is optional[p].empty
+                p: s
+                for p, s in given.items()
+                if s is not None or optional[p].default is optional[p].empty
             }
             self.build(**given)
         elif shapes:

@@ -56,9 +56,7 @@ class CallSignature:
         if "mask" in self.parameters and self.first is not None:
             self.masks.setdefault(self.first, "mask")
         # One tensor in, nothing else to fill in: the shape of most layers.
-        self.plain = len(self.parameters) == 1 or (
-            len(self.parameters) == 2 and self.has_training
-        )
+        self.plain = len(self.parameters) == 1 or (len(self.parameters) == 2 and self.has_training)
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arguments by name, those given only."""

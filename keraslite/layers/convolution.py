@@ -20,8 +20,8 @@ def as_tuple(layer: Any, name: str, value: Any, rank: int, zero: bool = False) -
     lowest = 0 if zero else 1
     if len(found) != rank or any(not hasattr(n, "__index__") or n < lowest for n in found):
         raise ValueError(
-            f"{type(layer).__name__}: `{name}` must be an integer of at least {lowest} or a tuple of "
-            f"{rank} of them. Received: {value!r}"
+            f"{type(layer).__name__}: `{name}` must be an integer of at least {lowest} or a tuple "
+            f"of {rank} of them. Received: {value!r}"
         )
     return found
 
@@ -42,6 +42,7 @@ class ConvolutionBase(WeightedLayer):
 
     #: Said by the class, not by an argument.
     _not_in_config = frozenset({"rank", "paddings"})
+    _writes_activity_regularizer = True
 
     def __init__(
         self,
@@ -179,7 +180,9 @@ _CONV_DOC = """{what} convolution.
 
 class Conv1D(BaseConv):
     __doc__ = _CONV_DOC.format(
-        what="1D (temporal)", rank=1, causal=", or `\"causal\"` (no step sees a later one)",
+        what="1D (temporal)",
+        rank=1,
+        causal=', or `"causal"` (no step sees a later one)',
         example="keras.layers.Conv1D(8, 3)(np.ones((2, 10, 4))).shape  # (2, 8, 8)",
     )
 
@@ -208,7 +211,9 @@ class Conv1D(BaseConv):
 
 class Conv2D(BaseConv):
     __doc__ = _CONV_DOC.format(
-        what="2D (spatial)", rank=2, causal="",
+        what="2D (spatial)",
+        rank=2,
+        causal="",
         example="keras.layers.Conv2D(8, 3)(np.ones((2, 28, 28, 1))).shape  # (2, 26, 26, 8)",
     )
 
@@ -237,7 +242,9 @@ class Conv2D(BaseConv):
 
 class Conv3D(BaseConv):
     __doc__ = _CONV_DOC.format(
-        what="3D (volumetric)", rank=3, causal="",
+        what="3D (volumetric)",
+        rank=3,
+        causal="",
         example="keras.layers.Conv3D(4, 3)(np.ones((1, 8, 8, 8, 2))).shape  # (1, 6, 6, 6, 4)",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraslite import ops
+from keraslite import activations, ops
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.options import WeightedLayer, check_positive, known_size
 
@@ -63,7 +63,7 @@ class Dense(WeightedLayer):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
-        self._linear = self.activation is None or self.activation.__name__ == "linear"
+        self._linear = self.activation in (None, activations.linear)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

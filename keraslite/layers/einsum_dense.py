@@ -32,7 +32,8 @@ class EinsumDense(WeightedLayer):
         (2, 3, 4)
     """
 
-    _not_in_config = frozenset({"lora_rank", "lora_alpha"})
+    _not_in_config = frozenset({"lora_rank", "lora_alpha", "gptq_unpacked_column_size"})
+    _writes_activity_regularizer = True
 
     def __init__(
         self,
@@ -99,8 +100,8 @@ class EinsumDense(WeightedLayer):
                 found = known_size(self, input_shape, sizes[letter])
             if found is None:
                 raise ValueError(
-                    f"Layer {self.name!r}: the size of {letter!r} in {self.equation!r} is not known. "
-                    f"Give it in `output_shape`. Received: {self.partial_output_shape}"
+                    f"Layer {self.name!r}: the size of {letter!r} in {self.equation!r} is not "
+                    f"known. Give it in `output_shape`. Received: {self.partial_output_shape}"
                 )
             return found
 

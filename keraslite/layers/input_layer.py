@@ -76,16 +76,14 @@ class InputLayer(Layer):
         """Never run: values are given to the model."""
 
     def get_config(self) -> dict[str, Any]:
-        config = {
+        return {
             "batch_shape": self.batch_shape,
             "dtype": self.dtype,
             "sparse": self.sparse,
             "ragged": self.ragged,
             "name": self.name,
+            "optional": self.optional,
         }
-        if self.optional:
-            config["optional"] = True
-        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputLayer:

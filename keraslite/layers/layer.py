@@ -71,6 +71,8 @@ class Layer(BuildableLayer):
     #: Whether `call` is written with `ops` only, so that it runs on `KerasTensor`s.
     _ops_only = True
     _is_activation = False
+    #: Whether configs of the class say so when it has no `activity_regularizer`.
+    _writes_activity_regularizer = False
     #: What inputs must look like: an `InputSpec` or a tree of them.
     input_spec: Any = None
     #: Whether the mask of the input holds for the output too.
@@ -226,7 +228,7 @@ class Layer(BuildableLayer):
         def convert(x: Any) -> Any:
             if isinstance(x, Variable):
                 x = x.value
-            if isinstance(x, KerasTensor) or isinstance(x, _ARRAYS) or engine.is_tensor(x):
+            if isinstance(x, (KerasTensor, *_ARRAYS)) or engine.is_tensor(x):
                 return policy.convert_input(x, autocast, dtype)
             other = framework_of(x)
             if other is not None:
@@ -279,18 +281,18 @@ class Layer(BuildableLayer):
                     self.add_loss(self.activity_regularizer(output))
         first = self._call.first
         previous = masks.get(first) if first else None
-        if previous is None and type(self).compute_mask is Layer.compute_mask:
+        own = type(self).compute_mask is not Layer.compute_mask
+        if previous is None and not own:
             return
-        if previous is not None and not self.supports_masking:
-            if type(self).compute_mask is Layer.compute_mask:
-                if "mask" not in self._call.parameters:
-                    warnings.warn(
-                        f"Layer {self.name!r} ({type(self).__name__}) does not support masking, "
-                        "but its input has a mask, which ends here. Set `supports_masking = True` "
-                        "if the mask holds for its output as well.",
-                        stacklevel=4,
-                    )
-                return
+        if previous is not None and not self.supports_masking and not own:
+            if "mask" not in self._call.parameters:
+                warnings.warn(
+                    f"Layer {self.name!r} ({type(self).__name__}) does not support masking, "
+                    "but its input has a mask, which ends here. Set `supports_masking = True` "
+                    "if the mask holds for its output as well.",
+                    stacklevel=4,
+                )
+            return
         mask = self.compute_mask(arguments.get(first), previous)
         if mask is None:
             return
@@ -419,7 +421,7 @@ class Layer(BuildableLayer):
             "trainable": self.trainable,
             "dtype": dtype_policies.serialize(self.dtype_policy),
         }
-        if self.activity_regularizer is not None:
+        if self.activity_regularizer is not None or self._writes_activity_regularizer:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         for name, value in derived.items():
             if name not in ("name", "trainable", "dtype", "autocast", "activity_regularizer"):

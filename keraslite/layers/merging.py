@@ -82,7 +82,9 @@ class Subtract(Merge):
 
     def call(self, inputs: Any) -> Any:
         if len(self._check(inputs)) != 2:
-            raise ValueError(f"Layer {self.name!r}: Subtract takes two inputs. Received: {len(inputs)}")
+            raise ValueError(
+                f"Layer {self.name!r}: Subtract takes two inputs. Received: {len(inputs)}"
+            )
         x, y = _aligned(list(inputs))
         return ops.subtract(x, y)
 

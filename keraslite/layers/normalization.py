@@ -108,7 +108,8 @@ class BatchNormalization(WeightedLayer):
 
     def _update(self, average: Any, value: Any) -> None:
         value = ops.stop_gradient(value)
-        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        # `value`, which may be symbolic, on the left: jax refuses symbols on the right.
+        average.assign(value * (1.0 - self.momentum) + average * self.momentum)
 
     def _moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
         rank = len(x.shape)
@@ -171,6 +172,11 @@ class LayerNormalization(WeightedLayer):
         )
         self.supports_masking = True
         self.gamma = self.beta = None
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rms_scaling": False}
+
+    get_config._derived = True  # type: ignore[attr-defined]
 
     def build(self, input_shape: Any) -> None:
         axes = self.axis if isinstance(self.axis, list) else [self.axis]

@@ -8,6 +8,7 @@ from typing import Any
 from keraslite import ops
 from keraslite.core import tree
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.naming import to_snake_case
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
 from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
@@ -84,7 +85,10 @@ class RNN(Layer):
                 )
             self.states = [
                 self.add_weight(
-                    shape=s.shape, initializer="zeros", trainable=False, name=f"state_{i}",
+                    shape=s.shape,
+                    initializer="zeros",
+                    trainable=False,
+                    name=f"state_{i}",
                     dtype=self.compute_dtype,
                 )
                 for i, s in enumerate(tree.flatten(self.get_initial_state(sequences_shape[0])))
@@ -131,7 +135,9 @@ class RNN(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         mask = tree.flatten(previous_mask)[0]
         mask = mask if self.return_sequences else None
-        return [mask] + [None] * len(self.states or self._state_sizes()) if self.return_state else mask
+        return (
+            [mask] + [None] * len(self.states or self._state_sizes()) if self.return_state else mask
+        )
 
     def _state_sizes(self) -> list[Any]:
         return tree.flatten(self.cell.state_size)
@@ -152,8 +158,9 @@ class RNN(Layer):
                 initial_state = [s.value for s in self.states]
             else:
                 initial_state = self.get_initial_state(ops.shape(sequences)[0])
-        initial_state = list(initial_state)
-        last, outputs, states = self.inner_loop(sequences, initial_state, mask, training)
+        if not isinstance(initial_state, (list, tuple)):
+            initial_state = [initial_state]
+        last, outputs, states = self.inner_loop(sequences, list(initial_state), mask, training)
         states = list(states)
         if self.stateful:
             for variable, value in zip(self.states, tree.flatten(states), strict=True):
@@ -174,7 +181,9 @@ class RNN(Layer):
             def advance(x: Any, states: Any) -> Any:
                 return cell.step(x, states, constants)
         else:
-            takes_training = "training" in cell._call.parameters if isinstance(cell, Layer) else False
+            takes_training = (
+                "training" in cell._call.parameters if isinstance(cell, Layer) else False
+            )
             extra = {"training": training} if takes_training else {}
 
             def advance(x: Any, states: Any) -> Any:
@@ -217,7 +226,9 @@ class RNN(Layer):
     def _masked(self, kept: Any, output: Any, previous: Any) -> tuple[Any, Any]:
         """What goes on to the next step, and what is shown for this one."""
         carried = _choose(kept, output, previous)
-        shown = _choose(kept, output, ops.zeros_like(output)) if self.zero_output_for_mask else carried
+        shown = (
+            _choose(kept, output, ops.zeros_like(output)) if self.zero_output_for_mask else carried
+        )
         return carried, shown
 
 
@@ -240,6 +251,7 @@ class _CellLayer(RNN):
 
     _cell: type
     _not_in_config = frozenset({"use_cudnn", "cell"})
+    _writes_activity_regularizer = True
 
     def _setup(self, options: dict[str, Any]) -> None:
         own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
@@ -252,7 +264,10 @@ class _CellLayer(RNN):
         for old in ("implementation", "time_major"):
             kwargs.pop(old, None)
         cell = self._cell(
-            **options, dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True)
+            **options,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name=to_snake_case(self._cell.__name__),
         )
         RNN.__init__(self, cell, **loop, activity_regularizer=activity, **kwargs)
         self.input_spec = InputSpec(ndim=3)
@@ -374,13 +389,20 @@ class LSTM(_CellLayer):
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, Any]:
         cell = self.cell
-        if not cell.is_standard or mask is not None or self.unroll or (
-            training and cell.recurrent_dropout
+        if (
+            not cell.is_standard
+            or mask is not None
+            or self.unroll
+            or (training and cell.recurrent_dropout)
         ):
             return super().inner_loop(sequences, initial_state, mask, training)
         outputs, h, c = lstm(
-            cell.drop_inputs(sequences, training), *initial_state, cell.kernel,
-            cell.recurrent_kernel, cell.bias, self.go_backwards,
+            cell.drop_inputs(sequences, training),
+            *initial_state,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            self.go_backwards,
         )
         return h, outputs, [h, c]
 

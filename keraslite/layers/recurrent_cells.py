@@ -19,7 +19,9 @@ class _Cell(WeightedLayer):
     _gates: int
     _states = 1
 
-    def __init__(self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any):
+    def __init__(
+        self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any
+    ):
         kwargs = options.pop("kwargs")
         super().__init__(**kwargs)
         check_positive(self, units=units)
@@ -228,5 +230,5 @@ class GRUCell(_Cell):
             hz, hr = ops.split(ops.matmul(dropped, kernel[:, : 2 * units]), 2, axis=-1)
             z, r = gate(xz + hz), gate(xr + hr)
             new = self.activation(xh + ops.matmul(r * dropped, kernel[:, 2 * units :]))
-        output = z * h + (1.0 - z) * new
+        output = z * h + ops.subtract(1.0, z) * new
         return output, [output]

@@ -48,9 +48,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         target_shape = tuple(target_shape)
         if target_shape.count(-1) > 1:
-            raise ValueError(
-                f"Reshape: `target_shape` may hold -1 once. Received: {target_shape}"
-            )
+            raise ValueError(f"Reshape: `target_shape` may hold -1 once. Received: {target_shape}")
         self.target_shape = target_shape
 
     def call(self, inputs: Any) -> Any:
@@ -119,9 +117,7 @@ class ZeroPadding2D(Layer):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         pair = (padding, padding) if isinstance(padding, int) else tuple(padding)
-        self.padding = tuple(
-            as_tuple(self, "padding", side, 2, zero=True) for side in pair
-        )
+        self.padding = tuple(as_tuple(self, "padding", side, 2, zero=True) for side in pair)
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:

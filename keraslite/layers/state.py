@@ -56,7 +56,9 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         """The layers right below this one, in the order of its attributes."""
         return unique(x for _, x in owned(self, (LayerState,)))
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[LayerState]:
+    def _flatten_layers(
+        self, include_self: bool = True, recursive: bool = True
+    ) -> Iterator[LayerState]:
         seen = {id(self)}
         if include_self:
             yield self
@@ -177,10 +179,10 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         seen = set()
         for layer in layers:
             for variable in layer._own_variables:
-                if variable.regularizer is not None and variable.trainable:
-                    if id(variable) not in seen:
-                        seen.add(id(variable))
-                        penalties.append(variable.regularizer(variable))
+                counts = variable.regularizer is not None and variable.trainable
+                if counts and id(variable) not in seen:
+                    seen.add(id(variable))
+                    penalties.append(variable.regularizer(variable))
         return found + penalties
 
     def _clear_losses(self) -> None:

@@ -16,8 +16,14 @@ from keraslite.random.seed_generator import SeedGenerator
 STATEFUL = (Variable, SeedGenerator, Metric)
 #: Attributes of the framework that refer to other layers but do not own them.
 NOT_OWNED = frozenset(
-    {"_arguments", "_build_shapes", "_compile_arguments", "_functions", "_inbound_nodes",
-     "_outbound_nodes"}
+    {
+        "_arguments",
+        "_build_shapes",
+        "_compile_arguments",
+        "_functions",
+        "_inbound_nodes",
+        "_outbound_nodes",
+    }
 )
 _CONTAINERS = (list, tuple, dict, set)
 

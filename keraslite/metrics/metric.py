@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keraslite import ops
+from keraslite.backend import engine
 from keraslite.core import tree
 from keraslite.core.configurable import Configurable
 from keraslite.core.naming import auto_name, to_snake_case
@@ -15,7 +16,7 @@ from keraslite.core.variable import Variable
 from keraslite.losses.loss import compute_dtype
 
 
-class Metric(Configurable):
+class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc]
     """Base class of metrics.
 
     A subclass makes its variables with `add_weight` in its constructor, and defines

@@ -119,13 +119,13 @@ class Functional(Function, Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shape, or tree of shapes, of the inputs."""
-        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+        """The shape of the only input, or the list of shapes of all."""
+        return _only([x.shape for x in self._inputs])
 
     @property
     def output_shape(self) -> Any:
-        """The shape, or tree of shapes, of the outputs."""
-        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+        """The shape of the only output, or the list of shapes of all."""
+        return _only([x.shape for x in self._outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -187,9 +187,7 @@ class Functional(Function, Model):
         if isinstance(inputs, (list, tuple)) and not tree.is_nested(self._inputs_struct):
             if len(inputs) == 1:
                 return list(inputs)
-            raise ValueError(
-                f"Model {self.name!r} expects one input. Received: {describe(inputs)}"
-            )
+            raise ValueError(f"Model {self.name!r} expects one input. Received: {describe(inputs)}")
         return self._flatten_inputs(inputs)
 
     def _fit(self, value: Any, entry: KerasTensor) -> Any:
@@ -251,6 +249,10 @@ class Functional(Function, Model):
 from keraslite.layers.call import call_signature  # noqa: E402
 
 _SIGNATURE = call_signature(Functional.call)
+
+
+def _only(found: list[Any]) -> Any:
+    return found[0] if len(found) == 1 else found
 
 
 def _is_entry(tensor: KerasTensor) -> bool:

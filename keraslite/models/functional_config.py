@@ -54,9 +54,10 @@ def functional_config(model: Functional) -> dict[str, Any]:
     def call(node: Node) -> dict[str, Any]:
         args, kwargs = op_arguments(node)
         placed = tree.traverse(leaf, (list(args), kwargs))
-        return {"args": [serialize_value(a) for a in placed[0]], "kwargs": {
-            key: serialize_value(value) for key, value in placed[1].items()
-        }}
+        return {
+            "args": [serialize_value(a) for a in placed[0]],
+            "kwargs": {key: serialize_value(value) for key, value in placed[1].items()},
+        }
 
     layers = []
     for operation in model._operations:
@@ -139,9 +140,7 @@ class _Builder:
         args = [_value(a) for a in args]
         kwargs = {key: _value(a) for key, a in kwargs.items()}
         outputs = self.layers[name](*args, **kwargs)
-        self.made[name, number] = [
-            x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)
-        ]
+        self.made[name, number] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
         return True
 
     def tensor(self, address: Any) -> KerasTensor | None:

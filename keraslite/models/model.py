@@ -48,13 +48,6 @@ class Model(Trainer, Layer):
         Layer.__init__(self, *args, **kwargs)
         Trainer.__init__(self)
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the model computes. Subclasses define it."""
-        raise NotImplementedError(
-            f"Model {type(self).__name__!r} must define `call(self, inputs)`, or be made as "
-            "`keras.Model(inputs, outputs)`."
-        )
-
     @property
     def layers(self) -> list[Layer]:
         """The layers right below the model."""
@@ -186,14 +179,18 @@ class Model(Trainer, Layer):
             if {"layers", "input_layers", "output_layers"} <= set(config):
                 from keraslite.models.functional_config import functional_from_config
 
-                return functional_from_config(cls if issubclass(cls, Functional) else Functional, config)
+                return functional_from_config(
+                    cls if issubclass(cls, Functional) else Functional, config
+                )
             return super().from_config(config)
 
 
 def is_graph_call(args: tuple, kwargs: dict[str, Any]) -> bool:
     """Whether constructor arguments are the inputs and outputs of a graph."""
-    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or (
-        "inputs" in kwargs and "outputs" in kwargs
+    return (
+        len(args) == 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
     )
 
 
@@ -205,7 +202,9 @@ def _functional_subclass(cls: type) -> type:
         return cls
 
     def body(namespace: dict[str, Any]) -> None:
-        namespace.update(__module__=cls.__module__, __qualname__=cls.__qualname__, __doc__=cls.__doc__)
+        namespace.update(
+            __module__=cls.__module__, __qualname__=cls.__qualname__, __doc__=cls.__doc__
+        )
 
     return types.new_class(cls.__name__, (cls, Functional), exec_body=body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from keraslite import dtype_policies
@@ -43,20 +44,20 @@ class Sequential(Model):
         """Put a layer on top.
 
         Raises:
-            ValueError: if its name is taken, or an input comes after other layers.
-            TypeError: if it is not a layer.
+            ValueError: if it is not a layer, its name is taken, or an input comes after other
+                layers.
         """
         if isinstance(layer, KerasTensor):
             layer = layer._keras_history.operation  # type: ignore[attr-defined]
         if not isinstance(layer, Layer):
-            if not callable(layer):
-                raise TypeError(
-                    f"`Sequential.add` takes layers. Received: {describe(layer)}. Call the class: "
-                    "`keras.layers.Dense(8)`."
-                )
-            from keraslite.layers import Lambda
-
-            layer = Lambda(layer)
+            hint = (
+                f"Make a layer of the class: `{layer.__name__}(...)`."
+                if inspect.isclass(layer)
+                else "A function becomes one with `keras.layers.Lambda`."
+            )
+            raise ValueError(
+                f"Model {self.name!r} takes layers only. Received: {describe(layer)}. {hint}"
+            )
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
                 f"Model {self.name!r} already has a layer named {layer.name!r}. Give the layers "
@@ -228,9 +229,7 @@ class Sequential(Model):
         if "trainable" in config:
             model._trainable = config["trainable"]
         for layer in config["layers"]:
-            model.add(
-                deserialize_keras_object(layer, custom_objects=custom_objects), rebuild=False
-            )
+            model.add(deserialize_keras_object(layer, custom_objects=custom_objects), rebuild=False)
         if "dtype" in config:
             model.dtype_policy = config["dtype"]
         model._maybe_rebuild()

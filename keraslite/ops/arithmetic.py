@@ -7,17 +7,8 @@ are weak: `add(x, 1.0)` keeps the dtype of a float tensor `x`.
 from __future__ import annotations
 
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import (
-    FLOAT,
-    KEEP,
-    NUMBER,
-    PROMOTE,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import FLOAT, KEEP, NUMBER, PROMOTE
 from keraslite.ops.core import dtype
 
 __all__ = [

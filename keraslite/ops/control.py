@@ -197,7 +197,7 @@ def scan(
     if len(sizes) != 1:
         raise ValueError(
             "ops.scan: `xs` and `length` must tell one number of steps. Received: first sizes "
-            f"{sorted(map(str, sizes))}, length={length}"
+            f"{sorted(str(n) for n in sizes)}, length={length}"
         )
     return kernel("scan")(f, _tensors(init), xs, sizes.pop(), reverse, unroll)
 

@@ -12,7 +12,8 @@ from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
-from keraslite.core.op import TO_INDEX, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import TO_INDEX
 from keraslite.core.variable import Variable
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import Any
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import KEEP, DtypeRule, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import KEEP, DtypeRule
 from keraslite.core.variable import Variable
 from keraslite.ops.arithmetic import power, subtract, true_divide
 from keraslite.ops.core import cast
@@ -144,9 +145,7 @@ def _number_dtype(*values: Any) -> str:
     return dtypes.result_type(*names)
 
 
-def arange(
-    start: Any, stop: Any = None, step: Any = None, dtype: Any = None
-) -> Tensor:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
     """Numbers from `start` on, `step` apart, before `stop`.
 
     Args:

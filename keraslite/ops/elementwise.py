@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import FLOAT, KEEP, NUMBER, PROMOTE, TO_BOOL, Tensor, TensorLike, composite
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import FLOAT, KEEP, NUMBER, PROMOTE, TO_BOOL
 from keraslite.ops.arithmetic import (
     absolute,
     ceil,

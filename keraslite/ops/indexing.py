@@ -12,16 +12,8 @@ from typing import Any
 from keraslite.backend import engine
 from keraslite.core import dtypes, indexing, shapes
 from keraslite.core.keras_tensor import KerasTensor, any_symbolic
-from keraslite.core.op import (
-    KEEP,
-    TO_INDEX,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    like_first,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import KEEP, TO_INDEX, like_first
 from keraslite.core.variable import Variable
 from keraslite.ops.arithmetic import (
     add,
@@ -129,7 +121,14 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
     Raises:
         ValueError: for too many indices, or an int outside of its axis.
     """
+    if _has_int(key):
+        # Some engines would clamp an index that lies outside.
+        indexing.get_item(engine.shape(x), key)
     return _getitem(x, _plain(key))
+
+
+def _has_int(key: Any) -> bool:
+    return type(key) is int or (type(key) is tuple and int in map(type, key))
 
 
 @primitive(shapes.nonzero, TO_INDEX)
@@ -152,13 +151,17 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
 
 
 def _slice_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
-    if len(shape) != len(inputs):
-        raise ValueError("`shape` must name a size for each axis of `inputs`.")
+    """Of a block that begins where a tensor tells."""
+    return _slice_static_shape(inputs, (None,) * len(inputs), shape)
+
+
+def _slice_static_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    if not len(shape) == len(inputs) == len(start_indices):
+        raise ValueError("`start_indices` and `shape` must have an entry for each axis.")
     sizes: list[int | None] = []
-    for i, (n, m) in enumerate(zip(inputs, shape, strict=True)):
+    for n, m, start in zip(inputs, shape, start_indices, strict=True):
         if isinstance(n, int) and isinstance(m, int) and not -1 <= m <= n:
             raise ValueError("`shape` must fit into that of `inputs`.")
-        start = start_indices[i] if isinstance(start_indices, tuple) else None
         if m == -1:
             known = isinstance(start, int) and isinstance(n, int)
             sizes.append(n - start if known else None)
@@ -175,7 +178,7 @@ def _slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) 
     return _slice_kernel(inputs, start_indices, shape)
 
 
-@composite(_slice_shape, KEEP, native=False)
+@composite(_slice_static_shape, KEEP, native=False)
 def _slice_static(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
     return _slice_kernel(inputs, start_indices, shape)
 
@@ -276,7 +279,7 @@ _REDUCTIONS = (None, "add", "max", "min", "mul")
 _scatter_update = kernel("scatter_update")
 
 
-@composite(_update_shape, like_first(indices=None), native=False)
+@composite(_update_shape, like_first(indices=None), native=False, checked=True)
 def scatter_update(
     inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
 ) -> Tensor:

@@ -9,7 +9,8 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import shapes
-from keraslite.core.op import KEEP, PROMOTE, Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import KEEP, PROMOTE
 from keraslite.ops.core import as_tensor, shape
 from keraslite.ops.shaping import broadcast_to, expand_dims, ravel, reshape, squeeze
 
@@ -214,9 +215,7 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
 
 
 @composite(shapes.repeat, KEEP, native=False)
-def repeat(
-    x: TensorLike, repeats: int | Sequence[int] | Any, axis: int | None = None
-) -> Tensor:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | Any, axis: int | None = None) -> Tensor:
     """Repeat each element.
 
     Args:

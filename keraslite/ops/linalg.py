@@ -6,17 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import contraction, dtypes, shapes
-from keraslite.core.op import (
-    ACCUMULATE,
-    FLOAT,
-    PROMOTE,
-    DtypeRule,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import ACCUMULATE, FLOAT, PROMOTE, DtypeRule
 from keraslite.ops.arithmetic import absolute, conj, multiply, power, sqrt, square, subtract
 from keraslite.ops.core import cast, shape
 from keraslite.ops.indexing import take
@@ -93,7 +84,7 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
 _einsum_kernel = kernel("einsum")
 
 
-@composite(contraction.einsum, PROMOTE, native=False)
+@composite(contraction.einsum, PROMOTE, native=False, checked=True)
 def _einsum(operands: Sequence[TensorLike], subscripts: str) -> Tensor:
     return _einsum_kernel(subscripts, *operands)
 
@@ -241,6 +232,7 @@ def cross(
     Raises:
         ValueError: for another number of components.
     """
+    contraction.cross(shape(x1), shape(x2), axisa, axisb, axisc, axis)
     if axis is not None:
         axisa = axisb = axisc = axis
     a = [take(x1, i, axisa) for i in range(x1.shape[axisa])]

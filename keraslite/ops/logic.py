@@ -6,16 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import (
-    COMPARE,
-    TO_BOOL,
-    DtypeRule,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import COMPARE, TO_BOOL, DtypeRule
 from keraslite.ops.arithmetic import absolute, add, multiply, subtract
 from keraslite.ops.core import cast, dtype
 

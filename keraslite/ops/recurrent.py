@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.core.op import FLOAT, Tensor, TensorLike, composite
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import FLOAT
 
 
 def _time_major(x: Any) -> Any:

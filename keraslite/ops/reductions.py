@@ -10,19 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import shapes
-from keraslite.core.op import (
-    ACCUMULATE,
-    FLOAT,
-    KEEP,
-    NUMBER,
-    TO_BOOL,
-    TO_INDEX,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import ACCUMULATE, FLOAT, KEEP, NUMBER, TO_BOOL, TO_INDEX
 from keraslite.ops.arithmetic import (
     maximum,
     minimum,
@@ -86,9 +75,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @composite(shapes.reduce, ACCUMULATE, native=False)
-def prod(
-    x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = None
-) -> Tensor:
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """The product over axes. See `sum`.
 
     Args:
@@ -263,7 +250,16 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     """
 
 
-@composite(None, FLOAT)
+def _average_shape(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    if weights is not None and tuple(weights) != tuple(x):
+        if not isinstance(axis, int) or len(weights) != 1:
+            raise ValueError("`weights` must have the shape of `x`, or be a vector along one axis.")
+        at = shapes.canonical_axis(axis, len(x))
+        shapes.common(weights[0], x[at], "The length of `weights` and the size of the axis")
+    return shapes.reduce(x, axis)
+
+
+@composite(_average_shape, FLOAT)
 def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None) -> Tensor:
     """The weighted mean over axes.
 
@@ -285,11 +281,7 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
     if weights is None:
         return mean(x, axis)
     if tuple(weights.shape) != tuple(x.shape):
-        if not isinstance(axis, int) or len(weights.shape) != 1:
-            raise ValueError(
-                "ops.average: `weights` must have the shape of `x`, or be a vector along one "
-                f"`axis`. Received: shapes {tuple(weights.shape)} and {tuple(x.shape)}, axis={axis}"
-            )
+        _average_shape(x.shape, axis, weights.shape)
         rank = len(x.shape)
         at = shapes.canonical_axis(axis, rank)
         aligned = reshape(weights, tuple(-1 if i == at else 1 for i in range(rank)))

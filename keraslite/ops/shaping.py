@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import shapes
-from keraslite.core.op import (
-    KEEP,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import KEEP
 from keraslite.ops.core import as_tensor
 
 __all__ = [
@@ -249,7 +243,7 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
 # Triangles and diagonals -------------------------------------------------------------
 
 
-@primitive(shapes.matrix, KEEP)
+@primitive(shapes.matrix, KEEP, checked=True)
 def tril(x: TensorLike, k: int = 0) -> Tensor:
     """The lower triangle of matrices; zeros above.
 
@@ -262,7 +256,7 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
     """
 
 
-@primitive(shapes.matrix, KEEP)
+@primitive(shapes.matrix, KEEP, checked=True)
 def triu(x: TensorLike, k: int = 0) -> Tensor:
     """The upper triangle of matrices, from diagonal `k` on; zeros below. See `tril`."""
 
@@ -281,7 +275,7 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     """
 
 
-@primitive(shapes.diag, KEEP)
+@primitive(shapes.diag, KEEP, checked=True)
 def diag(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with a vector on its diagonal `k`, or the diagonal `k` of a matrix.
 

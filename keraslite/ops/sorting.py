@@ -6,18 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import (
-    FLOAT,
-    KEEP,
-    TO_BOOL,
-    TO_INDEX,
-    DtypeRule,
-    Tensor,
-    TensorLike,
-    composite,
-    kernel,
-    primitive,
-)
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.promotion import FLOAT, KEEP, TO_BOOL, TO_INDEX, DtypeRule
 from keraslite.ops.arithmetic import add, multiply, subtract
 from keraslite.ops.core import cast, dtype, shape
 from keraslite.ops.indexing import get_item, take, take_along_axis
@@ -227,9 +217,7 @@ def median(
     rest = [i for i in range(rank) if i not in axes]
     flat = reshape(transpose(x, (*rest, *axes)), (*[sizes[i] for i in rest], -1))
     ordered, count = sort(flat), shape(flat)[-1]
-    middle = multiply(
-        0.5, add(take(ordered, (count - 1) // 2, -1), take(ordered, count // 2, -1))
-    )
+    middle = multiply(0.5, add(take(ordered, (count - 1) // 2, -1), take(ordered, count // 2, -1)))
     found = where(any(isnan(flat), -1), float("nan"), middle)
     kept = [1 if i in axes else n for i, n in enumerate(sizes)]
     return reshape(found, kept) if keepdims else found

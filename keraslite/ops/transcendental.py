@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 
 from keraslite.core import shapes
-from keraslite.core.op import FLOAT, Tensor, TensorLike, composite, primitive
+from keraslite.core.op import Tensor, TensorLike, composite, primitive
+from keraslite.core.promotion import FLOAT
 from keraslite.ops.arithmetic import multiply, subtract, true_divide
 
 __all__ = [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from keraslite import initializers, ops
+from keraslite.core.configurable import parameters_of
 from keraslite.core.errors import describe
 from keraslite.core.op import Tensor
 from keraslite.core.scopes import name_scope
@@ -52,7 +53,9 @@ class LossScaleOptimizer(Optimizer):
                 "LossScaleOptimizer: `initial_scale` and `dynamic_growth_steps` must be positive. "
                 f"Received: {initial_scale} and {dynamic_growth_steps}"
             )
-        given = {key: value for key, value in kwargs.items() if value not in (None, False)}
+        neutral = {name: p.default for name, p in parameters_of(Optimizer).items()}
+        neutral["learning_rate"] = 0.0
+        given = [key for key in kwargs if key not in neutral or kwargs[key] != neutral[key]]
         if given:
             raise ValueError(
                 f"LossScaleOptimizer has no {', '.join(given)}. Give it to the inner optimizer."

@@ -14,7 +14,8 @@ import numpy as np
 from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import FLOAT, KEEP, DtypeRule, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import FLOAT, KEEP, DtypeRule
 from keraslite.random.seed_generator import draw_seed
 
 Shape = Sequence[int]

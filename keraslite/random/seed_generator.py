@@ -11,7 +11,9 @@ from keraslite.backend import engine
 from keraslite.core.configurable import Configurable
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.naming import auto_name
 from keraslite.core.op import Tensor
+from keraslite.core.scopes import name_scope
 from keraslite.core.variable import Variable
 from keraslite.ops.arithmetic import add
 from keraslite.ops.core import copy
@@ -25,7 +27,7 @@ def make_default_seed() -> int:
     return random.randint(1, 10**9)
 
 
-class SeedGenerator(Configurable):
+class SeedGenerator(Configurable, engine.StateBase):  # type: ignore[name-defined, misc]
     """A sequence of random seeds, with its state in a variable.
 
     Layers and compiled steps that draw random numbers hold one, so that each call draws
@@ -60,17 +62,18 @@ class SeedGenerator(Configurable):
             seed = make_default_seed()
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise ValueError(f"SeedGenerator: `seed` must be an int. Received: {describe(seed)}")
-        self.name = name or "seed_generator"
+        self.name = name or auto_name("seed_generator")
         self.seed = int(seed)
         self._step = np.array([0, 1], _DTYPE)
-        self.state = Variable(
-            _start(self.seed),
-            dtype=_DTYPE,
-            trainable=False,
-            autocast=False,
-            aggregation="none",
-            name="seed_generator_state",
-        )
+        with name_scope(self.name, caller=self):
+            self.state = Variable(
+                _start(self.seed),
+                dtype=_DTYPE,
+                trainable=False,
+                autocast=False,
+                aggregation="none",
+                name="seed_generator_state",
+            )
 
     def next(self, ordered: bool = True) -> Tensor:
         """The current state, to be used as a seed once; the counter goes on.

@@ -15,7 +15,10 @@ from keraslite.core.errors import UnsafeModelError, describe, short
 from keraslite.saving.hdf5 import DamagedFileError, damaged
 
 METADATA, CONFIG, WEIGHTS, ASSETS = (
-    "metadata.json", "config.json", "model.weights.h5", "assets/",
+    "metadata.json",
+    "config.json",
+    "model.weights.h5",
+    "assets/",
 )
 _MEMORY = 64 * 2**20  # larger members go through the disk
 _JSON_LIMIT = 32 * 2**20

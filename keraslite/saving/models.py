@@ -161,9 +161,7 @@ def _load(
                 config, custom_objects=custom_objects, safe_mode=safe_mode
             )
         if not hasattr(model, "load_own_variables"):
-            raise UnsafeModelError(
-                f"{archive.path!r} does not hold a model but {describe(model)}."
-            )
+            raise UnsafeModelError(f"{archive.path!r} does not hold a model but {describe(model)}.")
         _read_assets(model, archive)
         read_weights(model, weights, archive.path)
     return model

@@ -90,8 +90,15 @@ def _children(saveable: Any) -> Iterator[tuple[str, Any]]:
 _LAYERS_FIRST = {"keraslite.models.functional.Functional", "keraslite.models.sequential.Sequential"}
 # Where the base classes are, whose attributes and properties are not state.
 _BASES = (
-    "keraslite.core.", "keraslite.models.", "keraslite.training.", "keraslite.layers.layer",
-    "keraslite.optimizers.optimizer", "keraslite.backend.", "torch.", "tensorflow.", "builtins",
+    "keraslite.core.",
+    "keraslite.models.",
+    "keraslite.training.",
+    "keraslite.layers.layer",
+    "keraslite.optimizers.optimizer",
+    "keraslite.backend.",
+    "torch.",
+    "tensorflow.",
+    "builtins",
 )
 _NOT_STATE = {"_compile_arguments", "_functional", "_layers"}
 

@@ -95,7 +95,11 @@ class CompiledLoss(Loss):
         names = list(outputs)
         targets = self._targets(y_true, names)
         weights = match(
-            "sample weights", sample_weight, names, partial=True, aliases=self._aliases,
+            "sample weights",
+            sample_weight,
+            names,
+            partial=True,
+            aliases=self._aliases,
             everywhere=True,
         )
         total = None
@@ -135,14 +139,20 @@ def _batch_size(x: Any) -> Any:
     return ops.shape(x)[0] if len(x.shape) else None
 
 
-_CATEGORICAL = ("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "categorical_crossentropy")
+_CATEGORICAL = (
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "categorical_crossentropy",
+)
 _SPARSE = ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
 
 
 def _kind(loss: Loss) -> str:
     function = getattr(loss, "fn", None)
-    return getattr(function, "__name__", "") if type(loss).__name__ == "LossFunctionWrapper" else (
-        type(loss).__name__
+    return (
+        getattr(function, "__name__", "")
+        if type(loss).__name__ == "LossFunctionWrapper"
+        else (type(loss).__name__)
     )
 
 

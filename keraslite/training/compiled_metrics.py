@@ -87,7 +87,11 @@ class CompiledMetrics:
         names = list(outputs)
         targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
         weights = match(
-            "sample weights", sample_weight, names, partial=True, aliases=self._aliases,
+            "sample weights",
+            sample_weight,
+            names,
+            partial=True,
+            aliases=self._aliases,
             everywhere=True,
         )
         for output, _, metric, weighted in self._entries:
@@ -128,9 +132,13 @@ def _by_output(
         return {name: listed(value) for name, value in found.items()}
     entries = listed(given)
     if len(names) == 1:
-        flat = entries[0] if len(entries) == 1 and isinstance(entries[0], (list, tuple)) else entries
+        flat = (
+            entries[0] if len(entries) == 1 and isinstance(entries[0], (list, tuple)) else entries
+        )
         return {names[0]: list(flat)}
-    if len(entries) == len(names) and all(isinstance(e, (list, tuple, type(None))) for e in entries):
+    if len(entries) == len(names) and all(
+        isinstance(e, (list, tuple, type(None))) for e in entries
+    ):
         return {name: listed(e) for name, e in zip(names, entries, strict=True)}
     if len(entries) == len(names) and not any(isinstance(e, (list, tuple)) for e in entries):
         return {name: listed(e) for name, e in zip(names, entries, strict=True)}
@@ -148,8 +156,11 @@ def _never(value: Any) -> bool:
 
 def _shown_name(entry: Any, metric: Metric) -> str:
     """What the user wrote, as for `"acc"`; the metric's own name otherwise."""
-    return entry if isinstance(entry, str) and entry in (*_ACCURACY, *_CROSSENTROPY, "mse", "mae") \
+    return (
+        entry
+        if isinstance(entry, str) and entry in (*_ACCURACY, *_CROSSENTROPY, "mse", "mae")
         else metric.name
+    )
 
 
 def _make(entry: Any, target: Any, output: Any) -> Metric | None:
@@ -169,8 +180,10 @@ def _by_shape(accuracy: bool, target: Any, output: Any) -> Metric:
     """The accuracy or cross-entropy that suits the shapes, as Keras chooses it."""
     classes = output.shape[-1] if len(output.shape) else 1
     if classes == 1 or len(output.shape) <= 1:
-        return metrics_module.BinaryAccuracy("accuracy") if accuracy else (
-            metrics_module.BinaryCrossentropy("crossentropy")
+        return (
+            metrics_module.BinaryAccuracy("accuracy")
+            if accuracy
+            else (metrics_module.BinaryCrossentropy("crossentropy"))
         )
     sparse = target is None or len(target.shape) < len(output.shape) or target.shape[-1] == 1
     if accuracy:

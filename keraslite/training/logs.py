@@ -39,9 +39,25 @@ def _fetching(name: str) -> Any:
 
 
 for _name in (
-    "__getitem__", "__contains__", "__iter__", "__len__", "__repr__", "__eq__", "__or__", "__ror__",
-    "__setitem__", "__delitem__", "__bool__", "copy", "get", "items", "keys", "pop", "setdefault",
-    "update", "values",
+    "__getitem__",
+    "__contains__",
+    "__iter__",
+    "__len__",
+    "__repr__",
+    "__eq__",
+    "__or__",
+    "__ror__",
+    "__setitem__",
+    "__delitem__",
+    "__bool__",
+    "copy",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "setdefault",
+    "update",
+    "values",
 ):
     if hasattr(dict, _name):
         setattr(LazyLogs, _name, _fetching(_name))

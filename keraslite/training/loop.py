@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ def _groups(batches: Iterator[Any], size: int, limit: int | None) -> Iterator[li
 class _Passes:
     """Batches of one source, pass after pass.
 
-    An endless or one-shot source goes on where the last pass ended; others begin again.
+    Where an epoch is shorter than the data, the next one goes on where it ended; the data
+    begin again when they are exhausted.
     """
 
     def __init__(self, source: Source, steps: int | None) -> None:
@@ -77,21 +79,18 @@ class _Passes:
 
     def take(self, epoch: int, size: int) -> Iterator[list[Any]]:
         self.source.on_epoch_begin(epoch)
-        if self._continues:
-            if self._open is None:
-                self._open = self._forever(epoch)
-            return _groups(self._open, size, self.steps)
-        return _groups(self.source.batches(epoch), size, self.steps)
+        batches = self._resumed(epoch) if self._continues else self.source.batches(epoch)
+        return _groups(batches, size, self.steps)
 
-    def _forever(self, epoch: int) -> Iterator[Any]:
-        while True:
-            found = False
-            for batch in self.source.batches(epoch):
-                found = True
-                yield batch
-            epoch += 1
-            if not found:
-                return
+    def _resumed(self, epoch: int) -> Iterator[Any]:
+        opened, self._open = self._open, None
+        first = None if opened is None else next(opened, None)
+        if opened is None or first is None:
+            opened = self.source.batches(epoch)
+        else:
+            opened = itertools.chain([first], opened)
+        self._open = opened
+        return opened
 
 
 def _restarts_each_epoch(source: Source, steps: int) -> bool:
@@ -127,7 +126,12 @@ def fit(
             (x, y, sample_weight), validation_split
         )
     source = make_source(
-        x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
+        x,
+        y,
+        sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        class_weight=class_weight,
         steps=steps_per_epoch,
     )
     passes = _Passes(source, steps_per_epoch)
@@ -328,6 +332,7 @@ def on_batch(
     source = make_source(x, y, sample_weight, batch_size=_whole(x), class_weight=class_weight)
     batch = source.peek()
     model._prepare(kind, batch)
+    model.reset_metrics()
     return sorted_logs(model._make_function(kind)([batch]))
 
 

@@ -81,9 +81,7 @@ def match(
         other = dict(zip(aliases or (), names, strict=False))
         if names == [SINGLE] and len(given) == 1 and set(given) - set(other):
             return {SINGLE: next(iter(given.values()))}
-        renamed = {
-            (k if k in names else other.get(k, k)): v for k, v in given.items()
-        }
+        renamed = {(k if k in names else other.get(k, k)): v for k, v in given.items()}
         extra = [k for k in renamed if k not in names]
         missing = [n for n in names if n not in renamed]
         if extra or (missing and not partial):

@@ -27,7 +27,11 @@ class PureState(Steps):
         """`compute_loss` with given values of the variables; also returns the new values."""
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)  # type: ignore[attr-defined]
         given = (trainable_variables, non_trainable_variables, metrics_variables)
-        mapping = [pair for own, new in zip(groups, given, strict=True) for pair in zip(own, new, strict=True)]
+        mapping = [
+            pair
+            for own, new in zip(groups, given, strict=True)
+            for pair in zip(own, new, strict=True)
+        ]
         with StatelessScope(mapping):
             loss = self.compute_loss(x, y, y_pred, sample_weight, training)
             values = tuple([v.value for v in group] for group in groups)
@@ -53,7 +57,14 @@ class PureState(Steps):
             trainable_variables, non_trainable_variables, x, training=training
         )
         loss, (_, non_trainable, metrics) = self.stateless_compute_loss(
-            trainable_variables, non_trainable, metrics_variables, x, y, y_pred, sample_weight, training
+            trainable_variables,
+            non_trainable,
+            metrics_variables,
+            x,
+            y,
+            y_pred,
+            sample_weight,
+            training,
         )
         scaled = loss
         if training and self.optimizer is not None:

@@ -23,6 +23,18 @@ from keraslite.training.data import unpack_x_y_sample_weight
 class Steps(Compilation):
     """Mixin of `Trainer`: the bodies of the steps, shared by all engines."""
 
+    # What a model computes -------------------------------------------------------------
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the model computes. Subclasses define it."""
+        raise NotImplementedError(
+            f"Model {type(self).__name__!r} must define `call(self, inputs)`, or be made as "
+            "`keras.Model(inputs, outputs)`."
+        )
+
+    def _defines_call(self) -> bool:
+        return type(self).call is not Steps.call
+
     # The step --------------------------------------------------------------------------
 
     def compute_loss(
@@ -65,8 +77,6 @@ class Steps(Compilation):
         return self.get_metrics_result()
 
     def _forward(self, x: Any, training: bool) -> Any:
-        if self._call.has_training:  # type: ignore[attr-defined]
-            return self(x, training=training)  # type: ignore[operator]
         return self(x, training=training)  # type: ignore[operator]
 
     def _track_loss(self, x: Any, loss: Any) -> None:
@@ -201,7 +211,7 @@ class Steps(Compilation):
             )
 
         def function(batches: Sequence[Any]) -> Any:
-            if several is not None and len(batches) == self.steps_per_execution:
+            if several is not None and _alike(batches, self.steps_per_execution):
                 return several(list(batches))
             outputs = None
             for batch in batches:
@@ -215,7 +225,7 @@ class Steps(Compilation):
     def _prepare(self, kind: str, batch: Any) -> None:
         """Build whatever the first batch is needed for: model, loss, metrics, optimizer."""
         x, y, _ = unpack_x_y_sample_weight(batch)
-        custom = type(self).call is _model_call()
+        custom = not self._defines_call()
         outputs = None
         needs = kind != "predict" and not self._is_prepared()
         if not custom and (needs or not self._all_built()):
@@ -248,10 +258,14 @@ class Steps(Compilation):
         return all(layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
 
 
-def _model_call() -> Any:
-    from keraslite.models.model import Model
+def _alike(batches: Sequence[Any], count: int) -> bool:
+    """Whether there are `count` batches of the same shapes."""
 
-    return Model.call
+    def shapes(batch: Any) -> list[Any]:
+        return [None if x is None else tuple(x.shape) for x in tree.flatten(batch)]
+
+    first = shapes(batches[0])
+    return len(batches) == count and all(shapes(batch) == first for batch in batches[1:])
 
 
 def _eager(step: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -150,7 +150,7 @@ class Trainer(PureState):
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One update from one batch; the results run on until `reset_metrics`."""
+        """One update from one batch; returns its loss and metrics as `evaluate` does."""
         self._assert_compiled("train_on_batch")
         if not engine.capabilities.trainable:
             raise engine.unsupported("training (`train_on_batch`)")
@@ -160,7 +160,7 @@ class Trainer(PureState):
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Loss and metrics of one batch; they run on until `reset_metrics`."""
+        """Loss and metrics of one batch, as `evaluate` gives them."""
         self._assert_compiled("test_on_batch")
         logs = loop.on_batch(self, "test", x, y, sample_weight)
         return logs if return_dict else self._as_list(logs)

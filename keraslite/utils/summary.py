@@ -9,24 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from keraslite.core import dtypes, tree
+from keraslite.core.errors import short
 from keraslite.core.graph import Node
+from keraslite.core.op import OpCall
+from keraslite.core.op_entries import class_name
 from keraslite.layers.layer import Layer
 from keraslite.utils import console
 
-_WIDTH = 76
-# Where the columns end, as shares of the width: for a chain of layers and for other graphs,
-# without and with the column that says what is trained.
-_ENDS = {
-    (False, False): [0.458, 0.792, 1.0],
-    (False, True): [0.408, 0.732, 0.901, 1.0],
-    (True, False): [0.296, 0.563, 0.732, 1.0],
-    (True, True): [0.271, 0.514, 0.671, 0.9, 1.0],
+# The greatest width, and where the columns end as shares of the width: for a chain of layers and
+# for other graphs, without and with the column that says what is trained.
+_LAYOUTS: dict[tuple[bool, bool], tuple[int, list[float]]] = {
+    (False, False): (88, [0.45, 0.8, 1.0]),
+    (False, True): (100, [0.4, 0.72, 0.9, 1.0]),
+    (True, False): (108, [0.3, 0.56, 0.74, 1.0]),
+    (True, True): (120, [0.27, 0.5, 0.665, 0.9, 1.0]),
 }
 
 
 class _Row(NamedTuple):
     layer: Any
     depth: int
+    shape: str
     connected: str
 
 
@@ -43,7 +46,7 @@ def print_summary(
 
     Args:
         model: any model.
-        line_length: width of the table.
+        line_length: width of the table; by default that of the terminal, up to a limit.
         positions: ends of the columns, as shares of the width or in characters.
         print_fn: gets the text in one piece; printed by default.
         expand_nested: also show the layers of nested models.
@@ -60,48 +63,44 @@ def print_summary(
     titles = ["Layer (type)", "Output Shape", "Param #"]
     titles += ["Connected to"] * is_graph + ["Trainable"] * show_trainable
     cells = [_cells(row, is_graph, show_trainable) for row in rows]
-    live = print_fn is None and console.is_live()
-    width = line_length or _WIDTH
-    ends = _shares(positions or _ENDS[is_graph, show_trainable], width, len(titles))
-    text = _rendered(model, titles, cells, ends, width, live)
-    (print if print_fn is None else print_fn)(text)
-
-
-def _rendered(
-    model: Any,
-    titles: list[str],
-    cells: list[list[str]],
-    ends: list[float],
-    width: int,
-    live: bool,
-) -> str:
     # Importing rich takes longer than most programs spend here, and most never do.
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    inside = width - len(titles) - 1
-    cuts = [0, *(round(end * inside) for end in ends)]
-    table = Table(box=box.HEAVY_HEAD, show_lines=True, header_style="bold" if live else "")
-    for title, start, end in zip(titles, cuts, cuts[1:], strict=False):
-        table.add_column(
-            Text(title, no_wrap=True, overflow="ellipsis"),
-            width=max(end - start - 2, 1),
-            justify={"Param #": "right", "Trainable": "center"}.get(title, "left"),  # type: ignore[arg-type]
-        )
-    for row in cells:
-        table.add_row(*map(Text, row))
-    file = io.StringIO()
-    out = Console(
-        file=file, width=max(width, 20), force_terminal=live, highlight=False, legacy_windows=False
-    )
-    out.print(Text(f'Model: "{model.name}"', style="bold" if live else ""))
-    out.print(table)
+    live = print_fn is None and console.is_live()
+    out = Console(file=io.StringIO(), force_terminal=live, highlight=False, legacy_windows=False)
+    widest, ends = _LAYOUTS[is_graph, show_trainable]
+    width = line_length or min(widest, out.width - 4)
+    out.width = max(out.width, width)
+    ends = _shares(positions or ends, width, len(titles))
+    style = "bold" if live else ""
+    out.print(Text(f'Model: "{model.name}"', style=style))
+    out.print(_table(titles, cells, ends, width, style))
     for label, variables in _totals(model):
         size = sum(_bytes(v) for v in variables)
         out.print(Text(f" {label}: {_count(variables):,} ({_readable(size)})"))
-    return file.getvalue()
+    (print if print_fn is None else print_fn)(out.file.getvalue())  # type: ignore[attr-defined]
+
+
+def _table(
+    titles: list[str], cells: list[list[str]], ends: list[float], width: int, style: str
+) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cuts = [0, *(int(end * width) for end in ends)]
+    table = Table(box=box.HEAVY_HEAD, show_lines=True, header_style=style, width=width)
+    for title, start, end in zip(titles, cuts, cuts[1:], strict=False):
+        # Frames and padding make this too wide; rich takes the excess from all columns alike.
+        table.add_column(
+            Text(title),
+            width=max(end - start, 1),
+            justify={"Param #": "right", "Trainable": "center"}.get(title, "left"),  # type: ignore[arg-type]
+        )
+    for row in cells:
+        table.add_row(*(Text(cell, overflow="ellipsis") for cell in row))
+    return table
 
 
 # Rows ------------------------------------------------------------------------------
@@ -112,11 +111,6 @@ def _graph_of(model: Any) -> Any:
     if hasattr(model, "_graph"):
         return model
     return getattr(model, "_functional", None)
-
-
-def _nodes(model: Any) -> list[Node]:
-    graph = _graph_of(model)
-    return [] if graph is None else graph._graph.nodes
 
 
 def _is_chain(model: Any) -> bool:
@@ -133,17 +127,18 @@ def _is_chain(model: Any) -> bool:
 
 
 def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[_Row]:
-    operations = model.operations if hasattr(model, "_graph") else model.layers
-    nodes = _nodes(model) if hasattr(model, "_graph") else []
-    inputs = {
-        id(operation): [x for n in nodes if n.operation is operation for x in n.input_tensors]
-        for operation in operations
-    }
-    for operation in operations:
-        names = [_address(x) for x in inputs[id(operation)]] if not depth else []
-        yield _Row(operation, depth, ",\n".join(names) or "-")
-        if expand_nested and isinstance(operation, Layer) and hasattr(operation, "summary"):
-            yield from _rows(operation, True, depth + 1)
+    graph = _graph_of(model)
+    calls: dict[int, list[Node]] = {}
+    for node in [] if graph is None else graph._graph.nodes:
+        calls.setdefault(id(node.operation), []).append(node)
+    # The ops of a nested model are left out: they have neither names of the user nor weights.
+    for layer in model.operations if hasattr(model, "_graph") and not depth else model.layers:
+        nodes = calls.get(id(layer), [])
+        names = [_address(x) for node in nodes for x in node.input_tensors if not depth]
+        shape = _shape_of_calls(nodes) if nodes else _output_shape(layer)
+        yield _Row(layer, depth, shape, ", ".join(names) or "-")
+        if expand_nested and isinstance(layer, Layer) and hasattr(layer, "summary"):
+            yield from _rows(layer, True, depth + 1)
 
 
 def _address(tensor: Any) -> str:
@@ -157,16 +152,17 @@ def _between(rows: list[_Row], layer_range: Sequence[str]) -> list[_Row]:
             "`layer_range` must hold two names: of the first and of the last layer. "
             f"Received: {list(layer_range)}"
         )
-    found = []
-    for pattern in layer_range:
-        places = [i for i, row in enumerate(rows) if re.match(pattern, row.layer.name)]
+    top = [i for i, row in enumerate(rows) if not row.depth]
+    names = [rows[i].layer.name for i in top]
+    ends = []
+    for pattern, outermost in zip(layer_range, (min, max), strict=True):
+        places = [n for n, name in enumerate(names) if re.match(pattern, name)]
         if not places:
             raise ValueError(
-                f"`layer_range`: no layer matches {pattern!r}. Layers: "
-                f"{', '.join(row.layer.name for row in rows)}"[:600]
+                short(f"`layer_range`: no layer matches {pattern!r}. Layers: {', '.join(names)}")
             )
-        found.append(places)
-    return rows[min(found[0]) : max(found[1]) + 1]
+        ends.append(outermost(places))
+    return rows[top[min(ends)] : [*top, len(rows)][max(ends) + 1]]
 
 
 def _cells(row: _Row, is_graph: bool, show_trainable: bool) -> list[str]:
@@ -174,7 +170,7 @@ def _cells(row: _Row, is_graph: bool, show_trainable: bool) -> list[str]:
     label = f"{layer.name} ({_kind(layer)})"
     if row.depth:
         label = f"{'   ' * row.depth}└ {label}"
-    cells = [label, _output_shape(layer), _parameters(layer)]
+    cells = [label, row.shape, _parameters(layer)]
     if is_graph:
         cells.append(row.connected)
     if show_trainable:
@@ -184,21 +180,22 @@ def _cells(row: _Row, is_graph: bool, show_trainable: bool) -> list[str]:
 
 
 def _kind(operation: Any) -> str:
-    op = getattr(operation, "op", None)
-    name = getattr(op, "name", None)
-    if isinstance(operation, Layer) or name is None:
-        return type(operation).__name__
-    return "".join(word.capitalize() for word in name.split("_"))
+    return class_name(operation.op) if isinstance(operation, OpCall) else type(operation).__name__
+
+
+def _shape_of_calls(nodes: list[Node]) -> str:
+    """Of the last call, without the structure that several outputs have."""
+    return _as_text([x.shape for x in nodes[-1].outputs])
 
 
 def _output_shape(layer: Any) -> str:
     """What its calls on symbolic tensors gave, or what it gives for the shapes of `build`."""
     if getattr(layer, "_inbound_nodes", None):
-        return _shown(layer._inbound_nodes[0].output_tree)
+        return _shape_of_calls(layer._inbound_nodes)
     graph = _graph_of(layer)
     if graph is not None:
-        return _shown(graph._outputs_struct)
-    shapes = layer.get_build_config() if getattr(layer, "built", False) else None
+        return _as_text([x.shape for x in graph.outputs])
+    shapes = layer.get_build_config() if layer.built and _tells_shape(layer) else None
     if not shapes:
         return "?"
     try:
@@ -206,21 +203,25 @@ def _output_shape(layer: Any) -> str:
     except (NotImplementedError, TypeError, ValueError):
         # Of a user's layer, whose outputs only a real call can tell.
         return "?"
-    return _as_text(found)
+    shown: list[tuple] = []
+    tree.map_shape_structure(shown.append, found)
+    return _as_text(shown)
 
 
-def _shown(tensors: Any) -> str:
-    return _as_text(tree.map_structure(lambda x: getattr(x, "shape", None), tensors))
+def _tells_shape(layer: Layer) -> bool:
+    """Whether asking for the shape of the output does not run code of the user's `call`."""
+    return layer._ops_only or type(layer).compute_output_shape is not Layer.compute_output_shape
 
 
-def _as_text(shapes: Any) -> str:
-    return str(shapes)
+def _as_text(shapes: list[tuple]) -> str:
+    found = [f"({', '.join(map(str, shape))})" for shape in shapes]
+    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
 
 def _parameters(layer: Any) -> str:
     if not isinstance(layer, Layer):
         return "0"
-    if not layer.built and type(layer).build is not Layer.build:
+    if not layer.built and (type(layer).build is not Layer.build or not layer._ops_only):
         return "0 (unbuilt)"
     return f"{_count(layer.weights):,}"
 

@@ -15,7 +15,7 @@ class Row:
 
     Attributes:
         name: of the class.
-        args: keyword arguments of the constructor.
+        args: keyword arguments of the constructor; a `Row` stands for its layer.
         shapes: of the inputs, with the batch axis; several make a list.
         integers: the highest integer for integer inputs, 0 for floats.
         call: keyword arguments of the call.
@@ -37,11 +37,15 @@ class Row:
 
     @property
     def id(self) -> str:
-        words = [f"{k}={v}" for k, v in {**self.args, **self.call}.items()]
+        words = [
+            f"{k}={v.id if isinstance(v, Row) else v}"
+            for k, v in {**self.args, **self.call}.items()
+        ]
         return "-".join([self.name, *words]).replace(" ", "")
 
     def make(self, keras: Any) -> Any:
-        return getattr(keras.layers, self.name)(**self.args)
+        args = {k: v.make(keras) if isinstance(v, Row) else v for k, v in self.args.items()}
+        return getattr(keras.layers, self.name)(**args)
 
     def inputs(self) -> list[np.ndarray]:
         rng = np.random.default_rng(3)
@@ -64,15 +68,21 @@ PAIR = ((2, 3), (2, 3))
 ROWS = [
     Row("Dense", {"units": 5, "activation": "relu"}),
     Row("Dense", {"units": 2, "use_bias": False, "kernel_regularizer": "l2"}, ((2, 4, 3),)),
-    Row("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"},
-        STEPS),
-    Row("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 6, "activation": "tanh"}, STEPS),
+    Row(
+        "EinsumDense",
+        {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"},
+        STEPS,
+    ),
+    Row(
+        "EinsumDense", {"equation": "...x,xy->...y", "output_shape": 6, "activation": "tanh"}, STEPS
+    ),
     Row("Conv1D", {"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}, STEPS),
     Row("Conv1D", {"filters": 3, "kernel_size": 2, "strides": 2}, STEPS),
     Row("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same", "strides": 2}, IMAGE),
     Row("Conv2D", {"filters": 4, "kernel_size": (3, 2), "groups": 2, "activation": "relu"}, IMAGE),
     Row("Conv2D", {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "use_bias": False}, IMAGE),
-    Row("Conv2D", {"filters": 3, "kernel_size": 2, "data_format": "channels_first"}, IMAGE),
+    Row("Conv2D", {"filters": 3, "kernel_size": 2, "data_format": "channels_first",
+                   "use_bias": False}, IMAGE),
     Row("Conv3D", {"filters": 2, "kernel_size": 2}, VOLUME),
     Row("MaxPooling1D", {"pool_size": 2, "padding": "same"}, STEPS),
     Row("MaxPooling2D", {}, IMAGE),
@@ -123,9 +133,60 @@ ROWS = [
     Row("LSTM", {"units": 3, "return_sequences": True, "go_backwards": True}, STEPS),
     Row("LSTM", {"units": 3, "return_state": True, "unroll": True}, STEPS, fixed=(1, 2)),
     Row("LSTM", {"units": 2, "activation": "relu", "use_bias": False}, STEPS),
+    Row("Bidirectional", {"layer": Row("LSTM", {"units": 3, "name": "l"})}, STEPS, half=False),
+    Row(
+        "Bidirectional",
+        {
+            "layer": Row("GRU", {"units": 3, "return_sequences": True, "name": "g"}),
+            "backward_layer": Row(
+                "GRU",
+                {"units": 3, "return_sequences": True, "go_backwards": True, "name": "h"},
+            ),
+            "merge_mode": "mul",
+        },
+        STEPS,
+        half=False,
+    ),
+    Row(
+        "Bidirectional",
+        {
+            "layer": Row(
+                "SimpleRNN",
+                {"units": 2, "return_state": True, "return_sequences": True, "name": "s"},
+            ),
+            "merge_mode": None,
+        },
+        STEPS,
+        half=False,
+    ),
+    Row("TimeDistributed", {"layer": Row("Dense", {"units": 3, "name": "d"})}, STEPS, half=False),
+    Row(
+        "TimeDistributed",
+        {"layer": Row("Conv1D", {"filters": 2, "kernel_size": 2, "name": "c"})},
+        ((2, 3, 5, 4),),
+        half=False,
+    ),
+    Row(
+        "TimeDistributed",
+        {"layer": Row("BatchNormalization", {"name": "b"})},
+        STEPS,
+        call={"training": True},
+        fixed=(1, 2),
+        half=False,
+    ),
     Row("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((2, 4, 6), (2, 5, 6)), spread=True),
-    Row("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "value_dim": 4, "output_shape": 5},
-        ((2, 4, 6), (2, 4, 6)), call={"use_causal_mask": True}, spread=True),
-    Row("MultiHeadAttention", {"num_heads": 1, "key_dim": 2}, ((2, 4, 6), (2, 5, 6)),
-        call={"return_attention_scores": True}, spread=True),
+    Row(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "value_dim": 4, "output_shape": 5},
+        ((2, 4, 6), (2, 4, 6)),
+        call={"use_causal_mask": True},
+        spread=True,
+    ),
+    Row(
+        "MultiHeadAttention",
+        {"num_heads": 1, "key_dim": 2},
+        ((2, 4, 6), (2, 5, 6)),
+        call={"return_attention_scores": True},
+        spread=True,
+    ),
 ]

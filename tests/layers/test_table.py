@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_config_both_ways(row: Row) -> None:
     again = type(ours).from_config(config)
     assert again.get_config() == config
     # Keras makes the same layer of our config, and we of theirs.
-    reread = type(theirs).from_config(config)
+    reread = type(theirs).from_config(copy.deepcopy(config))
     assert set(theirs.get_config()) == set(reread.get_config())
     adopted = type(ours).from_config(theirs.get_config())
     adopted_config = adopted.get_config()
@@ -118,7 +119,7 @@ def test_gradients_by_inputs_and_weights(row: Row) -> None:
     outputs = arrays(row.apply(layer, inputs))
     rng = np.random.default_rng(9)
     layer.set_weights([rng.uniform(0.1, 0.9, w.shape).astype("float32") for w in layer.weights])
-    factors = [rng.normal(size=x.shape).astype("float32") for x in outputs]
+    factors = [ops.convert_to_tensor(rng.normal(size=x.shape).astype("float32")) for x in outputs]
     variables = layer.trainable_variables
     if not variables:
         pytest.skip("no weights")
@@ -141,3 +142,22 @@ def test_gradients_by_inputs_and_weights(row: Row) -> None:
         values.append(float(engine.to_numpy(engine.stop_gradient(objective()))))
     measured = (values[0] - values[1]) / (2 * step)
     np.testing.assert_allclose(slope, measured, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.requires("channels_first")
+@pytest.mark.parametrize("name", ["Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D"])
+def test_channels_first_is_channels_last_transposed(name: str) -> None:
+    """With a bias too, which Keras adds along the wrong axis on one engine."""
+    cls = getattr(keraslite.layers, name)
+    rank = int(name[-2])
+    sizes = {"kernel_size": 2} if "Depthwise" in name else {"filters": 3, "kernel_size": 2}
+    last = cls(**sizes, bias_initializer="uniform", data_format="channels_last")
+    first = cls(**sizes, data_format="channels_first")
+    x = np.random.default_rng(4).normal(size=(2, *(5,) * rank, 4)).astype("float32")
+    expected = arrays(last(x))[0]
+    moved = np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    first.build(moved.shape)
+    first.set_weights(last.get_weights())
+    assert np.any(last.get_weights()[1])
+    got = arrays(first(moved))[0]
+    np.testing.assert_allclose(np.moveaxis(got, 1, -1), expected, rtol=1e-5, atol=1e-5)

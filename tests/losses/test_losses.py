@@ -57,7 +57,9 @@ CASES = [
     Case("circle", "Circle", LABELS, UNIT, {"gamma": 10.0, "remove_diagonal": False}),
     Case("binary_crossentropy", "BinaryCrossentropy", BITS, PROBABILITIES),
     Case("binary_crossentropy", "BinaryCrossentropy", BITS, LOGITS, {"from_logits": True}),
-    Case("binary_crossentropy", "BinaryCrossentropy", BITS, PROBABILITIES, {"label_smoothing": 0.2}),
+    Case(
+        "binary_crossentropy", "BinaryCrossentropy", BITS, PROBABILITIES, {"label_smoothing": 0.2}
+    ),
     Case("binary_focal_crossentropy", "BinaryFocalCrossentropy", BITS, PROBABILITIES),
     Case(
         "binary_focal_crossentropy",
@@ -129,7 +131,9 @@ def test_function(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_class(case: Case, weighted: bool, reduction: str) -> None:
     arguments = {**case.arguments, "reduction": reduction}
-    weights = (np.float32(0.5) if case.cls in ("Tversky", "Dice") else WEIGHTS) if weighted else None
+    weights = (
+        (np.float32(0.5) if case.cls in ("Tversky", "Dice") else WEIGHTS) if weighted else None
+    )
     ours, theirs = (getattr(m, case.cls)(**arguments) for m in (losses, oracle.losses))
     found = ours(case.y_true, case.y_pred, sample_weight=weights)
     check(found, theirs(case.y_true, case.y_pred, sample_weight=weights))

@@ -203,7 +203,9 @@ def test_metric_of_ones_own() -> None:
     assert metric.get_config() == {"scale": 2.0, "name": "nested", "dtype": "float32"}
     metric.reset_state()
     assert not any(v.numpy().any() for v in metric.variables)
-    result = metric.stateless_result(metric.stateless_update_state([v.value for v in metric.variables], [1.0, 3.0]))
+    result = metric.stateless_result(
+        metric.stateless_update_state([v.value for v in metric.variables], [1.0, 3.0])
+    )
     np.testing.assert_array_equal(ops.convert_to_numpy(result["hits"]), [1.0, 3.0])
 
 

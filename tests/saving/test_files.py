@@ -99,21 +99,25 @@ def test_half_precision_weights(tmp_path: Path) -> None:
     other = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype="bfloat16")])
     other.load_weights(tmp_path / "m.weights.h5")
     for a, b in zip(model.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(
-            a.numpy().astype("float32"), b.numpy().astype("float32")
-        )
+        np.testing.assert_array_equal(a.numpy().astype("float32"), b.numpy().astype("float32"))
 
 
 # Mistakes: what is called, and what the message must say.
 MISTAKES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "no such file": (
-        lambda d: keras.saving.load_model(d / "n.keras"), FileNotFoundError, "n.keras"
+        lambda d: keras.saving.load_model(d / "n.keras"),
+        FileNotFoundError,
+        "n.keras",
     ),
     "no such weights": (
-        lambda d: make_model().load_weights(d / "n.weights.h5"), FileNotFoundError, "n.weights"
+        lambda d: make_model().load_weights(d / "n.weights.h5"),
+        FileNotFoundError,
+        "n.weights",
     ),
     "weights given to load_model": (
-        lambda d: keras.saving.load_model(d / "m.weights.h5"), ValueError, "load_weights"
+        lambda d: keras.saving.load_model(d / "m.weights.h5"),
+        ValueError,
+        "load_weights",
     ),
     "another shape": (
         lambda d: make_model(units=5).load_weights(d / "m.weights.h5"),
@@ -133,7 +137,9 @@ MISTAKES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
         "no place for 'layers/dense_1'",
     ),
     "unbuilt model": (
-        lambda d: keras.Sequential([layers.Dense(2)]).save(d / "u.keras"), ValueError, "not built"
+        lambda d: keras.Sequential([layers.Dense(2)]).save(d / "u.keras"),
+        ValueError,
+        "not built",
     ),
     "unbuilt model loads": (
         lambda d: keras.Sequential([layers.Dense(2)]).load_weights(d / "m.weights.h5"),
@@ -142,10 +148,14 @@ MISTAKES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     ),
     "wrong extension": (lambda d: make_model().save(d / "m.pkl"), ValueError, r"\.keras"),
     "wrong extension of weights": (
-        lambda d: make_model().save_weights(d / "m.npz"), ValueError, r"\.weights\.h5"
+        lambda d: make_model().save_weights(d / "m.npz"),
+        ValueError,
+        r"\.weights\.h5",
     ),
     "exists": (
-        lambda d: make_model().save(d / "m.keras", overwrite=False), FileExistsError, "overwrite"
+        lambda d: make_model().save(d / "m.keras", overwrite=False),
+        FileExistsError,
+        "overwrite",
     ),
     "unwritable": (lambda d: make_model().save(d / "no" / "m.keras"), OSError, "Cannot write"),
 }
@@ -229,8 +239,13 @@ def test_not_a_zip_and_a_newer_file(saved: Path) -> None:
 # Attacks ----------------------------------------------------------------------------------
 
 
-def _rewrite(path: Path, metadata: Any = None, config: Any = None, weights: Any = None,
-             extra: tuple[tuple[str, bytes], ...] = ()) -> None:
+def _rewrite(
+    path: Path,
+    metadata: Any = None,
+    config: Any = None,
+    weights: Any = None,
+    extra: tuple[tuple[str, bytes], ...] = (),
+) -> None:
     """The archive again with other members."""
     with zipfile.ZipFile(path) as archive:
         members = {n: archive.read(n) for n in archive.namelist()}
@@ -264,8 +279,12 @@ def _replace(file: h5py.File, make: Callable[[h5py.Group], None]) -> None:
 
 
 def _external(file: h5py.File, folder: Path) -> None:
-    _replace(file, lambda g: g.create_dataset(
-        "0", (3, 4), "float32", external=[(str(folder / "secret"), 0, 48)]))
+    _replace(
+        file,
+        lambda g: g.create_dataset(
+            "0", (3, 4), "float32", external=[(str(folder / "secret"), 0, 48)]
+        ),
+    )
 
 
 def _virtual(file: h5py.File, folder: Path) -> None:
@@ -326,8 +345,12 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
         config={"module": "os", "class_name": "function", "config": "system"}
     ),
     "a class of another module": _zip_attack(
-        config={"module": "subprocess", "class_name": "Popen", "config": {"args": "true"},
-                "registered_name": "Popen"}
+        config={
+            "module": "subprocess",
+            "class_name": "Popen",
+            "config": {"args": "true"},
+            "registered_name": "Popen",
+        }
     ),
 }
 

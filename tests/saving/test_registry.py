@@ -128,9 +128,11 @@ def test_modules_in_files_are_those_of_keras(kind: str, name: str) -> None:
     arguments = {"Dense": {"units": 2}, "SeedGenerator": {"seed": 1}}.get(name, {})
     theirs = getattr(getattr(oracle, kind), name)(**arguments)
     written = oracle.saving.serialize_keras_object(theirs)
-    assert registry.keras_module_of(ours) == written["module"]
-    private = type(theirs).__module__
-    assert registry.builtin_object(name, private) is ours
+    # Keras's optimizers are classes of one engine on some engines; files of ours are not.
+    expected = "keras.optimizers" if kind == "optimizers" else written["module"]
+    assert registry.keras_module_of(ours) == expected
+    for module in (written["module"], type(theirs).__module__):
+        assert registry.builtin_object(name, module) is ours
 
 
 def test_an_array_is_no_name() -> None:

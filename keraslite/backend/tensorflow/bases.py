@@ -1,7 +1,8 @@
-"""What TensorFlow's own tools need to see of a `Layer` and of a `Variable`."""
+"""What TensorFlow's own tools need to see of layers, variables and other state."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +10,7 @@ import tensorflow as tf
 from keraslite.backend import contract
 
 _FUNCTIONS = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
+_Trackable = tf.__internal__.tracking.Trackable
 
 
 class VariableBase:
@@ -28,23 +30,36 @@ class VariableBase:
         return tf.convert_to_tensor(self.value, dtype, name=name)
 
 
-_tracking = tf.__internal__.tracking
+class StateBase(_Trackable):
+    """Lets `tf.train.Checkpoint` and `tf.saved_model.save` find the variables of an object."""
 
-
-class LayerBase(contract.LayerBase, _tracking.AutoTrackable):
-    """Makes `tf.train.Checkpoint` and `tf.saved_model.save` find the variables of a layer."""
-
-    def _engine_track(self, name: str, value: Any) -> None:
-        child = value._storage if isinstance(value, VariableBase) else value
-        self._track_trackable(child, name, overwrite=True)
-
-    def _engine_untrack(self, name: str) -> None:
-        self._delete_tracking(name)
+    def _contents(self) -> Iterator[tuple[str, Any]]:
+        """`(name, object)`: its `variables`, or else its attributes."""
+        if hasattr(self, "variables"):
+            yield from ((f"variables_{i}", v) for i, v in enumerate(self.variables))
+        else:
+            yield from vars(self).items()
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
-        # `AutoTrackable` itself would read every property to find functions.
-        children = _tracking.Trackable._trackable_children(self, save_type, **kwargs)
-        if save_type != "savedmodel":
-            return children
-        functions = {k: v for k, v in vars(self).items() if isinstance(v, _FUNCTIONS)}
-        return {**children, **functions}
+        found = super()._trackable_children(save_type, **kwargs)
+        for name, value in self._contents():
+            child = value._storage if isinstance(value, VariableBase) else value
+            if not isinstance(child, _Trackable):
+                continue
+            if save_type == "savedmodel" or not isinstance(child, _FUNCTIONS):
+                found[name] = child
+        return found
+
+    def _lookup_dependency(self, name: str, cached_dependencies: Any = None) -> Any:
+        return (cached_dependencies or self._trackable_children()).get(name)
+
+
+class LayerBase(contract.LayerBase, StateBase):
+    """A layer's children are what it tracks itself, and seeds, metrics and an optimizer."""
+
+    def _contents(self) -> Iterator[tuple[str, Any]]:
+        for name, value in vars(self).items():
+            # Layers are left to `_tracked`: an attribute may refer to one of another owner.
+            if isinstance(value, _Trackable) and not isinstance(value, LayerBase):
+                yield name, value
+        yield from self._tracked()

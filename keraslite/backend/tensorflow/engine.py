@@ -41,6 +41,7 @@ class TensorflowEngine(Engine):
     kernels: ClassVar[SimpleNamespace] = kernels
     LayerBase = bases.LayerBase
     VariableBase = bases.VariableBase
+    StateBase = bases.StateBase
 
     # Tensors -----------------------------------------------------------------------
 

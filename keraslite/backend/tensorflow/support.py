@@ -135,7 +135,10 @@ def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
     n = rank(x)
     if axis is None:
         return tuple(range(n))
-    return tuple(int(a) % n if n else int(a) for a in ((axis,) if is_int(axis) else axis))
+    axes = tuple(int(a) for a in ((axis,) if is_int(axis) else axis))
+    if axes and not -n <= min(axes) <= max(axes) < n:
+        raise ValueError(f"`axis` {axis} lies outside of {n} axes.")
+    return tuple(a % n for a in axes)
 
 
 def is_int(x: object) -> bool:

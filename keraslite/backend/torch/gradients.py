@@ -90,9 +90,7 @@ def value_and_grad_of(
     with _recording():
         # Views are nodes of their own: a dependence on `tensors` by other ways than
         # through the arguments does not count.
-        leaves = [
-            x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in tensors
-        ]
+        leaves = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in tensors]
         loss, aux = fn(*leaves)
         if not loss.requires_grad:
             return (loss, aux), [torch.zeros_like(x) for x in tensors]

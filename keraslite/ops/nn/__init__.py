@@ -14,7 +14,6 @@ from keraslite.ops.nn.activations import (
     hard_tanh,
     leaky_relu,
     log_sigmoid,
-    log_softmax,
     polar,
     relu,
     relu6,
@@ -22,12 +21,10 @@ from keraslite.ops.nn.activations import (
     sigmoid,
     silu,
     soft_shrink,
-    softmax,
     softplus,
     softsign,
     sparse_plus,
     sparse_sigmoid,
-    sparsemax,
     squareplus,
     swish,
     tanh_shrink,
@@ -50,6 +47,7 @@ from keraslite.ops.nn.normalization import (
     rms_normalization,
 )
 from keraslite.ops.nn.pooling import average_pool, max_pool
+from keraslite.ops.nn.softmax import log_softmax, softmax, sparsemax
 
 __all__ = [
     "average_pool",

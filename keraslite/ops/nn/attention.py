@@ -7,10 +7,11 @@ import math
 from keraslite import config
 from keraslite.backend import engine
 from keraslite.core import dtypes
-from keraslite.core.op import DtypeRule, Tensor, TensorLike, composite
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import DtypeRule
 from keraslite.core.shapes import Shape, broadcast
 from keraslite.ops import numpy as np
-from keraslite.ops.nn.activations import softmax
+from keraslite.ops.nn.softmax import softmax
 
 _native = getattr(engine.kernels, "dot_product_attention", None)
 _SHORT = ("float16", "bfloat16")

@@ -7,7 +7,8 @@ from typing import Any
 from keraslite.backend import engine
 from keraslite.core import dtypes
 from keraslite.core.errors import unexpected_arguments
-from keraslite.core.op import DtypeRule, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import DtypeRule
 from keraslite.core.shapes import Shape, canonical_axis
 from keraslite.ops import numpy as np
 from keraslite.ops.core import ndim

@@ -6,10 +6,11 @@ import math
 
 from keraslite import config
 from keraslite.core import dtypes
-from keraslite.core.op import FLOAT, DtypeRule, Tensor, TensorLike, composite
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import FLOAT, DtypeRule
 from keraslite.core.shapes import Shape, canonical_axis
 from keraslite.ops import numpy as np
-from keraslite.ops.nn.activations import log_softmax
+from keraslite.ops.nn.softmax import log_softmax
 
 # The distance from 1 to the next smaller number, where it is more than epsilon.
 _STEPS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}

@@ -9,7 +9,8 @@ from keraslite import config
 from keraslite.backend import engine
 from keraslite.core import shapes
 from keraslite.core.errors import unexpected_arguments
-from keraslite.core.op import FLOAT, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import FLOAT
 from keraslite.core.shapes import Shape, canonical_axes, canonical_axis
 from keraslite.ops import numpy as np
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keraslite.config import standardize_data_format
-from keraslite.core.op import FLOAT, KEEP, Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.promotion import FLOAT, KEEP
 from keraslite.core.shapes import Shape, window
 from keraslite.ops.nn.windows import (
     channels_and_space,

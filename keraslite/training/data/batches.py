@@ -211,8 +211,10 @@ def _processes(dataset: PyDataset) -> Pool:
         ) from error
     # Forked children of a process with a running engine may hang.
     pool = concurrent.futures.ProcessPoolExecutor(
-        dataset.workers, mp_context=multiprocessing.get_context("spawn"),
-        initializer=_receive, initargs=(data,),
+        dataset.workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_receive,
+        initargs=(data,),
     )
     return pool, _fetch
 

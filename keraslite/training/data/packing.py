@@ -24,8 +24,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         return data, None, None
     if not 1 <= len(data) <= 3:
         raise ValueError(
-            "A batch must be (x,), (x, y) or (x, y, sample_weight). "
-            f"Received: {describe(data)}"
+            f"A batch must be (x,), (x, y) or (x, y, sample_weight). Received: {describe(data)}"
         )
     return (*data, None, None)[:3]  # type: ignore[return-value]
 

@@ -100,8 +100,13 @@ def make_source(
     seed = new_seed() if seed is None and shuffle else (seed or 0)
     if arrays.are_arrays(x):
         return arrays.ArraySource(
-            x, y, sample_weight,
-            batch_size=batch_size, shuffle=shuffle, class_weight=class_weight, seed=seed,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            seed=seed,
         )
     kind = _kind(x)
     for name, value in (("y", y), ("sample_weight", sample_weight)):

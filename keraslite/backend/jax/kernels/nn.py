@@ -150,7 +150,12 @@ def dot_product_attention(
     is_causal: bool = False,
     flash_attention: bool | None = None,
 ) -> Array:
-    return jax.nn.dot_product_attention(
+    width, narrow = value.shape[-1], query.shape[-1]
+    if width != narrow:
+        # jax wants one size for all; zeros change neither the scores nor the means.
+        size = max(width, narrow)
+        query, key, value = (_widened(x, size) for x in (query, key, value))
+    found = jax.nn.dot_product_attention(
         query,
         key,
         value,
@@ -160,6 +165,11 @@ def dot_product_attention(
         is_causal=is_causal,
         implementation="cudnn" if flash_attention else None,
     )
+    return found[..., :width]
+
+
+def _widened(x: Array, size: int) -> Array:
+    return jnp.pad(x, ((0, 0),) * (x.ndim - 1) + ((0, size - x.shape[-1]),))
 
 
 def lstm(
@@ -181,7 +191,9 @@ def lstm(
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    (h, c), outputs = lax.scan(step, (h, c), projected, reverse=reverse)
+    if reverse:
+        projected = jnp.flip(projected, 0)
+    (h, c), outputs = lax.scan(step, (h, c), projected)
     return jnp.swapaxes(outputs, 0, 1), h, c
 
 

@@ -24,11 +24,26 @@ def _reduction(native: _Kernel, of_bools: _Kernel | None = None) -> _Kernel:
 
 sum = _reduction(_raw.Sum, _raw.Any)
 prod = _reduction(_raw.Prod, _raw.All)
-max = _reduction(_raw.Max, _raw.Any)
-min = _reduction(_raw.Min, _raw.All)
+_max = _reduction(_raw.Max, _raw.Any)
+_min = _reduction(_raw.Min, _raw.All)
 mean = _reduction(_raw.Mean)
 _any = _reduction(_raw.Any)
 _all = _reduction(_raw.All)
+
+
+def _of_something(reduce: _Kernel) -> _Kernel:
+    """TensorFlow would give infinity for the extreme of nothing."""
+
+    def kernel(x: _Tensor, axis: s.Axis = None, keepdims: bool = False) -> _Tensor:
+        if 0 in [x.shape[a] for a in s.axes_of(x, axis)]:
+            raise ValueError("An axis is empty.")
+        return reduce(x, axis, keepdims)
+
+    return kernel
+
+
+max = _of_something(_max)
+min = _of_something(_min)
 
 
 def any(x: _Tensor, axis: s.Axis = None, keepdims: bool = False) -> _Tensor:

@@ -165,7 +165,10 @@ def average_pool(
     window, strides = _two(pool_size), _two(strides)
     pads = _windows.window_padding(x.shape[2:], window, strides, padding)
     padded, pad = _padded(x, pads, 0.0)
-    y = _AVERAGE_POOL[len(window)](padded, window, strides, pad, False, False)
+    pool = _AVERAGE_POOL[len(window)]
+    # torch's CPU kernel for three axes knows float32 and float64 only.
+    short = len(window) == 3 and padded.dtype.itemsize == 2
+    y = pool(padded.float() if short else padded, window, strides, pad, False, False).to(x.dtype)
     if padded is not x:
         y = y * _share(x, y, window, strides, pads)
     return _as_given(y, inputs.ndim - 2, data_format)

@@ -96,9 +96,7 @@ def take(x: torch.Tensor, indices: torch.Tensor, axis: int | None = None) -> tor
     return found.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
-def take_along_axis(
-    x: torch.Tensor, indices: torch.Tensor, axis: int | None = -1
-) -> torch.Tensor:
+def take_along_axis(x: torch.Tensor, indices: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
     return torch.take_along_dim(x, _wrapped(indices, x.shape[axis]).to(torch.int64), dim=axis)
@@ -123,9 +121,7 @@ def slice_(inputs: torch.Tensor, start_indices: Any, shape: Sequence[int]) -> to
     return inputs
 
 
-def slice_update(
-    inputs: torch.Tensor, start_indices: Any, updates: torch.Tensor
-) -> torch.Tensor:
+def slice_update(inputs: torch.Tensor, start_indices: Any, updates: torch.Tensor) -> torch.Tensor:
     starts = _starts(inputs, start_indices, updates.shape)
     if not any(isinstance(s, torch.Tensor) for s in starts):
         result = inputs.clone()
@@ -193,9 +189,7 @@ def one_hot(x: torch.Tensor, num_classes: int, axis: int = -1, dtype: str = "flo
     return hot if axis in (-1, x.ndim) else torch.movedim(hot, -1, axis)
 
 
-def _segments(
-    segment_ids: torch.Tensor, num_segments: int | None
-) -> tuple[torch.Tensor, int]:
+def _segments(segment_ids: torch.Tensor, num_segments: int | None) -> tuple[torch.Tensor, int]:
     """Ids with those out of range in one bucket more, and the number of segments."""
     ids = segment_ids.to(torch.int64)
     if num_segments is None:

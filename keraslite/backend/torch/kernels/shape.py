@@ -46,8 +46,7 @@ def squeeze(x: torch.Tensor, axis: Axes = None) -> torch.Tensor:
     for a in (axis,) if isinstance(axis, int) else axis:
         if x.shape[a] != 1:
             raise ValueError(
-                f"`squeeze` removes axes of size 1. Received: axis={axis}, "
-                f"shape={tuple(x.shape)}"
+                f"`squeeze` removes axes of size 1. Received: axis={axis}, shape={tuple(x.shape)}"
             )
     return torch.squeeze(x, axis)
 

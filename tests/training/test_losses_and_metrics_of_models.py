@@ -1,0 +1,328 @@
+"""What `compile` makes of losses, weights and metrics: names and values as Keras has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraslite
+from tests.training.oracle import (
+    SAMPLES,
+    check,
+    compile_quickly,
+    data,
+    dense,
+    fill,
+    sample_weights,
+)
+
+X, Y = data()
+Y2 = data(3, outputs=2)[1]
+LABELS = (np.arange(SAMPLES) % 3).astype("int32")
+W, W2 = sample_weights(), sample_weights(2)
+RUN: dict[str, Any] = {"batch_size": 8, "shuffle": False, "verbose": 0}
+
+
+def two_outputs(k: Any, outputs: str = "list") -> Any:
+    """Outputs of one and two units by layers `first` and `second`."""
+    inputs = k.Input((4,))
+    hidden = k.layers.Dense(3, "tanh")(inputs)
+    a = k.layers.Dense(1, name="first")(hidden)
+    b = k.layers.Dense(2, name="second")(hidden)
+    given = {"list": [a, b], "dict": {"u": a, "v": b}, "names": {"second": b, "first": a}}
+    return fill(k.Model(inputs, given[outputs]))
+
+
+def trained(k: Any, model: Any, x: Any, y: Any, fit: dict[str, Any], **compiled: Any) -> Any:
+    """Histories where the engine trains, and what `evaluate` gives in any case."""
+    compile_quickly(k, model, optimizer=k.optimizers.SGD(0.05), **compiled)
+    found: dict[str, Any] = {}
+    weights = fit.pop("sample_weight", None)
+    if keraslite.backend.engine.capabilities.trainable:
+        history = model.fit(x, y, sample_weight=weights, epochs=2, **fit, **RUN)
+        found["history"] = history.history
+    found["evaluate"] = model.evaluate(
+        x, y, sample_weight=weights, batch_size=8, verbose=0, return_dict=True
+    )
+    return found
+
+
+# A row: loss, and whatever else `compile` gets. One output of 3 softmax units, or of 1 unit.
+CLASSES: dict[str, dict[str, Any]] = {
+    "accuracy_sparse": {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy", "acc"]},
+    "names": {
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"],
+    },
+    "crossentropy": {"loss": "sparse_categorical_crossentropy", "metrics": ["crossentropy", "ce"]},
+    "weighted": {
+        "loss": "sparse_categorical_crossentropy",
+        "weighted_metrics": ["accuracy", "sparse_categorical_crossentropy"],
+    },
+}
+
+
+@pytest.mark.parametrize("row", CLASSES)
+def test_classifier(row: str) -> None:
+    def run(k: Any) -> Any:
+        model = dense(k, 3, "softmax")
+        return trained(k, model, X, LABELS, {"sample_weight": W}, **CLASSES[row])
+
+    check(run)
+
+
+def _objects(k: Any) -> dict[str, Any]:
+    return {
+        "loss": k.losses.CategoricalCrossentropy(label_smoothing=0.1, name="smooth"),
+        "metrics": [k.metrics.CategoricalAccuracy(name="hits"), "accuracy", k.metrics.Precision()],
+    }
+
+
+def test_one_hot_and_objects() -> None:
+    def run(k: Any) -> Any:
+        return trained(k, dense(k, 3, "softmax"), X, np.eye(3)[LABELS], {}, **_objects(k))
+
+    check(run)
+
+
+def _own(y_true: Any, y_pred: Any) -> Any:
+    return (y_true - y_pred) ** 4
+
+
+# For one output; a function makes what belongs to a library.
+REGRESSION: dict[str, Any] = {
+    "short_names": {"loss": "mse", "metrics": ["mae", "mse", "MeanAbsoluteError"]},
+    "long_names": {"loss": "mean_squared_error", "metrics": ["mean_absolute_error", "logcosh"]},
+    "functions": {"loss": _own, "metrics": [_own], "weighted_metrics": [_own]},
+    "in_lists": {"loss": ["mse"], "metrics": [["mae"]], "loss_weights": [0.5]},
+    "number_weight": {"loss": "mse", "loss_weights": 0.5},
+    "binary_accuracy": {"loss": "binary_crossentropy", "metrics": ["accuracy", "crossentropy"]},
+    "sum": lambda k: {"loss": k.losses.MeanSquaredError(reduction="sum")},
+    "mean_with_sample_weight": lambda k: {
+        "loss": k.losses.MeanAbsoluteError(reduction="mean_with_sample_weight")
+    },
+    "same_metric_twice": lambda k: {
+        "loss": "mse",
+        "metrics": [k.metrics.MeanAbsoluteError(name="e"), k.metrics.MeanSquaredError(name="f")],
+        "weighted_metrics": [k.metrics.MeanAbsoluteError(name="weighted_e")],
+    },
+    "stateful": lambda k: {
+        "loss": "mse",
+        "metrics": [k.metrics.RootMeanSquaredError(), k.metrics.R2Score()],
+        "weighted_metrics": [k.metrics.RootMeanSquaredError(name="wrmse")],
+    },
+}
+
+
+@pytest.mark.parametrize("row", REGRESSION)
+def test_one_output(row: str) -> None:
+    def run(k: Any) -> Any:
+        given = REGRESSION[row]
+        model = dense(k, 1, "sigmoid")
+        target = (Y > 0).astype("float32")
+        compiled = given(k) if callable(given) else given
+        return trained(k, model, X, target, {"sample_weight": W}, **compiled)
+
+    check(run)
+
+
+# (form of the outputs, form of the targets, arguments of `compile`, arguments of `fit`).
+OUTPUTS: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
+    "one_loss": ("list", [Y, Y2], {"loss": "mse", "metrics": [["mae"], ["mse"]]}, {}),
+    "lists": (
+        "list",
+        [Y, Y2],
+        {"loss": ["mse", "mae"], "loss_weights": [0.3, 2.0], "metrics": ["mae", "mse"]},
+        {},
+    ),
+    "tuples": ("list", (Y, Y2), {"loss": ["mse", "mae"], "metrics": [[], ["mse", "mae"]]}, {}),
+    "dicts": (
+        "dict",
+        {"v": Y2, "u": Y},
+        {
+            "loss": {"v": "mae", "u": "mse"},
+            "loss_weights": {"u": 0.5, "v": 1.5},
+            "metrics": {"v": "mae", "u": ["mse", "mae"]},
+            "weighted_metrics": {"u": ["mae"]},
+        },
+        {"sample_weight": {"u": W, "v": W2}},
+    ),
+    "dict_for_list": (
+        "list",
+        [Y, Y2],
+        {"loss": {"second": "mse", "first": "mae"}, "metrics": {"second": ["mae"]}},
+        {},
+    ),
+    "dicts_for_list": (
+        "list",
+        {"second": Y2, "first": Y},
+        {"loss": {"second": "mse", "first": "mae"}, "metrics": {"second": ["mae"]}},
+        {},
+    ),
+    "none_in_list": ("list", [Y, Y2], {"loss": ["mse", None], "metrics": [None, ["mae"]]}, {}),
+    "none_in_dict": (
+        "dict",
+        {"u": Y, "v": Y2},
+        {"loss": {"u": "mse", "v": None}, "metrics": {"v": ["mae"], "u": None}},
+        {},
+    ),
+    "partial_dict": ("dict", {"u": Y, "v": Y2}, {"loss": {"u": "mse"}}, {}),
+    "weights_in_list": (
+        "list",
+        [Y, Y2],
+        {"loss": "mse", "weighted_metrics": [["mae"], ["mae"]]},
+        {"sample_weight": [W, W2]},
+    ),
+    "split": (
+        "names",
+        {"first": Y, "second": Y2},
+        {"loss": {"first": "mse", "second": "mae"}, "metrics": {"first": ["mae"]}},
+        {"validation_split": 0.3},
+    ),
+}
+
+
+@pytest.mark.parametrize("row", OUTPUTS)
+def test_two_outputs(row: str) -> None:
+    outputs, y, compiled, fit = OUTPUTS[row]
+    check(lambda k: trained(k, two_outputs(k, outputs), X, y, dict(fit), **compiled))
+
+
+# Models whose loss has more than one part.
+
+
+def _activity(k: Any) -> Any:
+    inputs = k.Input((4,))
+    hidden = k.layers.Dense(
+        3,
+        kernel_regularizer=k.regularizers.L2(0.02),
+        bias_regularizer="l1",
+        activity_regularizer=k.regularizers.L1(0.03),
+    )(inputs)
+    return k.Model(inputs, k.layers.Dense(1)(hidden))
+
+
+def _added(k: Any) -> Any:
+    class Adds(k.layers.Layer):
+        def call(self, x: Any, training: Any = None) -> Any:
+            self.add_loss(0.1 * k.ops.mean(x**2))
+            return x
+
+    return k.Sequential([k.Input((4,)), Adds(), k.layers.Dense(1)])
+
+
+def _subclass(k: Any) -> Any:
+    class Net(k.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = k.layers.Dense(3, "tanh", kernel_regularizer="l2")
+            self.outer = k.layers.Dense(1)
+            self.seen = k.metrics.Mean(name="seen")
+
+        def call(self, x: Any) -> Any:
+            hidden = self.inner(x)
+            self.add_loss(0.2 * k.ops.mean(hidden))
+            return self.outer(hidden)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+            return loss + 0.5 * k.ops.mean(k.ops.abs(y_pred))
+
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            self.seen.update_state(y_pred)
+            return {**super().compute_metrics(x, y, y_pred, sample_weight), "extra": 3.0}
+
+    net = Net()
+    net(X[:2])
+    return net
+
+
+def _loss_only_in_layers(k: Any) -> Any:
+    class Net(k.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = k.layers.Dense(3)
+
+        def call(self, x: Any) -> Any:
+            hidden = self.inner(x)
+            self.add_loss(k.ops.mean(hidden**2))
+            return hidden
+
+    net = Net()
+    net(X[:2])
+    return net
+
+
+@pytest.mark.parametrize("make", [_activity, _added, _subclass], ids=lambda f: f.__name__)
+def test_losses_of_layers_and_overrides(make: Callable[[Any], Any]) -> None:
+    def run(k: Any) -> Any:
+        fit = {"sample_weight": W, "validation_data": (X, Y)}
+        return trained(k, fill(make(k)), X, Y, fit, loss="mse", metrics=["mae"])
+
+    found = check(run)
+    losses = found["evaluate"]
+    assert losses["loss"] > 0
+
+
+@pytest.mark.requires("trainable")
+def test_loss_of_layers_alone() -> None:
+    def run(k: Any) -> Any:
+        model = compile_quickly(k, fill(_loss_only_in_layers(k)), k.optimizers.SGD(0.05))
+        return model.fit(X, epochs=2, **RUN).history
+
+    check(run)
+
+
+def test_custom_metric_by_subclass_runs_on() -> None:
+    def run(k: Any) -> Any:
+        class Largest(k.metrics.Metric):
+            def __init__(self, name: str = "largest") -> None:
+                super().__init__(name=name)
+                self.seen = self.add_variable((), "zeros", name="seen")
+
+            def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+                self.seen.assign(k.ops.maximum(self.seen, k.ops.max(y_pred)))
+
+            def result(self) -> Any:
+                return self.seen.value
+
+        return trained(k, dense(k), X, Y, {}, loss="mse", metrics=[Largest()])
+
+    check(run)
+
+
+def test_layer_metrics_are_in_the_logs() -> None:
+    def run(k: Any) -> Any:
+        class Watching(k.layers.Layer):
+            def __init__(self) -> None:
+                super().__init__()
+                self.size = k.metrics.Mean(name="size")
+
+            def call(self, x: Any) -> Any:
+                self.size.update_state(k.ops.mean(x))
+                return x
+
+        model = k.Sequential([k.Input((4,)), Watching(), k.layers.Dense(1)])
+        return trained(k, fill(model), X, Y, {}, loss="mse", metrics=["mae"])
+
+    check(run)
+
+
+def test_wrong_entries_are_errors() -> None:
+    cases: list[tuple[str, Any, dict[str, Any], str]] = [
+        ("dict", {"u": Y, "v": Y2}, {"loss": {"u": "mse", "w": "mse"}}, r"unknown keys \['w'\]"),
+        ("dict", {"u": Y}, {"loss": "mse"}, r"missing keys \['v'\]"),
+        ("list", [Y, Y2], {"loss": ["mse"]}, "2 output"),
+        ("list", [Y, Y2], {"loss": "mse", "metrics": [["mae"]]}, "`metrics`"),
+        ("list", [Y2, Y2[:, :1]], {"loss": "mse"}, "first"),
+    ]
+    for outputs, y, compiled, message in cases:
+        model = two_outputs(keraslite, outputs)
+        with pytest.raises(ValueError, match=message):
+            model.compile("sgd", **compiled)
+            model.evaluate(X, y, verbose=0)
+    with pytest.raises(ValueError, match="mena"):
+        dense(keraslite, loss="mena_squared_error")
