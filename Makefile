@@ -8,6 +8,7 @@ ENGINE := $(or $(KERAS_BACKEND),jax)
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALLING = @echo "Installing $(1) into $(VENV) ..."
 STAMPS := $(VENV)/.installed
 # These say what is installed: a change of either installs again.
 NEEDS := pyproject.toml constraints.txt
@@ -78,19 +79,22 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/core: $(STAMPS)/venv $(NEEDS)
-	$(PIP) --editable .
+	$(call INSTALLING,keraslite)
+	@$(PIP) --editable .
 	@touch $@
 
 # torch by itself and before all that could ask for it, so that pip takes exactly this build.
 $(STAMPS)/torch: $(STAMPS)/core
-	$(PIP) torch
+	$(call INSTALLING,torch)
+	@$(PIP) torch
 	@touch $@
 
 $(STAMPS)/tensorflow: $(STAMPS)/tensorflow-cpu
 	@touch $@
 
 $(EXTRAS:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/core
-	$(PIP) --editable ".[$*]"
+	$(call INSTALLING,what \`$*\` needs)
+	@$(PIP) --editable ".[$*]"
 	@touch $@
 
 # numpy comes with the core; an engine of another package is for the user to install.

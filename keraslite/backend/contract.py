@@ -65,8 +65,15 @@ class LayerBase:
     A torch engine makes this a `torch.nn.Module`, a TensorFlow engine a trackable.
     """
 
+    #: Whether the engine's tools take part in calls, which go to `_call_with_hooks` then.
+    _has_hooks: bool = False
+
     def _engine_setup(self) -> None:
         """Prepare `self`; called once, before any `__init__`."""
+
+    def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run the hooks around `self._full_call(args, kwargs)`."""
+        raise NotImplementedError
 
     def _tracked(self) -> Iterator[tuple[str, Any]]:
         """`(name, Variable or Layer)` right below this layer; every `Layer` defines it.

@@ -137,6 +137,8 @@ class Layer(BuildableLayer):
                     return self.call(x)
                 finally:
                     current_call.reset(token)
+        if self._has_hooks:
+            return self._call_with_hooks(args, kwargs)
         return self._full_call(args, kwargs)
 
     def _training(self, given: bool | None, outer: CallContext | None) -> bool | None:
@@ -188,6 +190,7 @@ class Layer(BuildableLayer):
         self._after(arguments, outputs, masks)
         self._fast = (
             signature.plain
+            and not self._has_hooks
             and not signature.training_default
             and not self._mixed
             and self.autocast

@@ -39,6 +39,10 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         put("built", False)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all but the losses of the last call, which are tensors."""
+        return {**vars(self), "_losses": [], "_losses_of": None}
+
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
             self._own_variables.append(value)

@@ -103,7 +103,7 @@ class Functional(Function, Model):
     @property
     def layers(self) -> list[Layer]:
         """The layers of the graph, entries first."""
-        return self._direct_layers()
+        return [x for x in self._operations if isinstance(x, Layer)]
 
     @property
     def operations(self) -> list[Operation]:
@@ -142,7 +142,10 @@ class Functional(Function, Model):
             for tensor, value in zip(tensors, tree.flatten(mask), strict=False):
                 if value is not None and engine.is_tensor(tensor):
                     engine.set_mask(tensor, value)
-        return self._graph.run(tensors)
+        outputs = self._graph.run(tensors)
+        # `Model([x], [y])` gives a tensor, as in Keras.
+        alone = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+        return outputs[0] if alone else outputs
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         return Function.compute_output_spec(self, self._prepare_inputs(inputs))
@@ -184,10 +187,11 @@ class Functional(Function, Model):
                     )
                 )
             return [inputs.get(n) for n in names]
-        if isinstance(inputs, (list, tuple)) and not tree.is_nested(self._inputs_struct):
-            if len(inputs) == 1:
-                return list(inputs)
-            raise ValueError(f"Model {self.name!r} expects one input. Received: {describe(inputs)}")
+        if isinstance(self._inputs_struct, dict):
+            raise ValueError(
+                f"Model {self.name!r} expects a dict with the keys {sorted(self._inputs_struct)}. "
+                f"Received: {describe(inputs)}"
+            )
         return self._flatten_inputs(inputs)
 
     def _fit(self, value: Any, entry: KerasTensor) -> Any:

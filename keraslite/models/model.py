@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import types
 from collections.abc import Callable
 from typing import Any
 
+from keraslite.core import tree
 from keraslite.core.errors import nearest
+from keraslite.core.scopes import SymbolicScope
+from keraslite.core.tree import map_shape_structure
 from keraslite.layers.layer import Layer
 from keraslite.training.trainer import Trainer
 
@@ -45,13 +49,64 @@ class Model(Trainer, Layer):
             self.__class__ = _functional_subclass(type(self))
             type(self)._init_graph(self, *args, **kwargs)
             return
+        if "inputs" in kwargs or "outputs" in kwargs:
+            raise ValueError(
+                f"{type(self).__name__} needs both `inputs` and `outputs`, or neither. "
+                f"Received: {', '.join(kwargs)}"
+            )
         Layer.__init__(self, *args, **kwargs)
         Trainer.__init__(self)
+
+    # Building ----------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables by calling the model on symbolic tensors of `input_shape`.
+
+        Args:
+            input_shape: of the first argument of `call`, with the batch axis; a tree of
+                shapes for a tree of tensors.
+
+        Raises:
+            ValueError: if `call` needs more than one argument.
+        """
+        if self.built:
+            return
+        needed = _required_arguments(self)
+        if len(needed) > 1:
+            raise ValueError(
+                f"Model {self.name!r} cannot be built from one shape: its `call` needs "
+                f"{', '.join(needed)}. Call it on data instead."
+            )
+        with SymbolicScope():
+            self(map_shape_structure(self._spec_of, input_shape))
+
+    def _build_for(self, arguments: dict[str, Any]) -> None:
+        if type(self).build is not Model.build:
+            super()._build_for(arguments)
+        elif not self.built and arguments:
+            # The call itself builds the layers; files tell Keras how to repeat it.
+            name, value = next(iter(arguments.items()))
+            shapes = tree.map_structure(lambda x: getattr(x, "shape", None), value)
+            self._build_shapes = {name: shapes}
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Build with the shapes of `get_build_config`, where one shape is enough."""
+        if type(self).build is not Model.build or len(_required_arguments(self)) == 1:
+            super().build_from_config(config)
+
+    # Layers ------------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
         """The layers right below the model."""
         return self._direct_layers()
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(
+            f"`layers` of {type(self).__name__} is the list of the layers found among its "
+            "attributes. Choose another name for the attribute."
+        )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by its index in `layers`.
@@ -183,6 +238,17 @@ class Model(Trainer, Layer):
                     cls if issubclass(cls, Functional) else Functional, config
                 )
             return super().from_config(config)
+
+
+def _required_arguments(model: Model) -> list[str]:
+    """The arguments that every call of the model must give."""
+    found = list(model._call.signature.parameters.values())[1:]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [
+        p.name
+        for p in found
+        if p.kind in kinds and p.default is p.empty and p.name not in ("training", "mask")
+    ]
 
 
 def is_graph_call(args: tuple, kwargs: dict[str, Any]) -> bool:

@@ -111,7 +111,7 @@ class Optimizer(OptimizerState):
         self._trainable_variables_indices: dict[int, int] = {}
         self._model_variables_moving_average: list[Variable | None] = []
         self._accumulated_gradients: list[Variable] = []
-        self._excluded: tuple[set[int], list[str]] = (set(), [])
+        self._excluded: tuple[list[Variable], list[str]] = ([], [])
         self._decays: dict[int, bool] = {}
         self._iterations = self.add_variable(
             (), dtype="int32", aggregation="only_first_replica", name="iteration"
@@ -321,14 +321,15 @@ class Optimizer(OptimizerState):
         Example:
             >>> optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         """
-        self._excluded = ({id(v) for v in var_list or ()}, list(var_names or ()))
+        self._excluded = (list(var_list or ()), list(var_names or ()))
         self._decays.clear()
 
     def _uses_decay(self, variable: Variable) -> bool:
         found = self._decays.get(id(variable))
         if found is None:
-            ids, names = self._excluded
-            found = id(variable) not in ids and not any(re.search(n, variable.name) for n in names)
+            variables, names = self._excluded
+            found = not any(variable is v for v in variables)
+            found = found and not any(re.search(n, variable.name) for n in names)
             self._decays[id(variable)] = found
         return found
 

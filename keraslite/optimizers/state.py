@@ -97,13 +97,23 @@ class OptimizerState(Configurable, engine.StateBase):  # type: ignore[name-defin
         steps = self.gradient_accumulation_steps
         return calls if steps is None else calls // steps
 
+    def _index_variables(self) -> None:
+        variables = self._trainable_variables
+        self._trainable_variables_indices = {id(v): i for i, v in enumerate(variables)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of which this is a copy; its variables are others."""
+        self.__dict__.update(state)
+        self._decays = {}
+        self._index_variables()
+
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the variables that go with `variables`; does nothing the second time."""
         if self.built:
             return
         variables = list(variables)
         self._trainable_variables = variables
-        self._trainable_variables_indices = {id(v): i for i, v in enumerate(variables)}
+        self._index_variables()
         self.built = True
         if self.use_ema:
             self._model_variables_moving_average = self.add_optimizer_variables(

@@ -13,6 +13,7 @@ from keraslite.optimizers import LossScaleOptimizer
 from keraslite.training.compiled_loss import CompiledLoss
 from keraslite.training.compiled_metrics import CompiledMetrics
 from keraslite.training.logs import flatten_results
+from keraslite.training.outputs import SINGLE
 
 
 class Compilation:
@@ -33,6 +34,10 @@ class Compilation:
         self.steps_per_execution = 1
         self.stop_training = False
         self.loss = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all but the compiled steps, which are bound to this model."""
+        return {**super().__getstate__(), "_functions": {}}  # type: ignore[misc]
 
     # Compiling -----------------------------------------------------------------------
 
@@ -174,7 +179,20 @@ class Compilation:
 
     @property
     def metrics_names(self) -> list[str]:
-        return [metric.name for metric in self.metrics]
+        """Names of the results, in the order in which `evaluate` lists them."""
+        compiled = self._compile_metrics
+        named = {id(e.metric): e for e in compiled._entries} if compiled is not None else {}
+        found, last = [], []
+        for metric in self.metrics:
+            entry = named.get(id(metric))
+            if entry is None:
+                found.append(metric.name)
+            elif entry.output == SINGLE:
+                found.append(entry.shown)
+            else:
+                # Keras lists what belongs to one of several outputs by name.
+                last.append(entry.shown)
+        return [*found, *sorted(last)]
 
     @property
     def metrics_variables(self) -> list[Variable]:

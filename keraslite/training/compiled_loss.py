@@ -45,7 +45,7 @@ class CompiledLoss(Loss):
 
     @property
     def metrics(self) -> list[Mean]:
-        """Means of the single losses, when there are several outputs."""
+        """Means of the single losses, when there are several."""
         return list(self.trackers.values())
 
     @property
@@ -71,12 +71,13 @@ class CompiledLoss(Loss):
         self._weights = match(
             "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._aliases
         )
-        if len(names) > 1:
-            self.trackers = {
-                name: Mean(name=f"{name}_loss")
-                for name, loss in self._losses.items()
-                if loss is not None
-            }
+        present = [name for name, loss in self._losses.items() if loss is not None]
+        if isinstance(y_pred, dict) and isinstance(self._loss, dict):
+            # `evaluate` lists losses in the order in which the user named them.
+            given = list(self._loss)
+            present.sort(key=lambda name: given.index(name) if name in given else len(given))
+        if len(present) > 1:
+            self.trackers = {name: Mean(name=f"{name}_loss") for name in present}
         for name, target in self._targets(y_true, names).items():
             loss = self._losses[name]
             if loss is not None and target is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keraslite import losses as losses_module
 from keraslite import metrics as metrics_module
@@ -14,6 +14,13 @@ from keraslite.training.outputs import SINGLE, match, output_items
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
+
+
+class _Entry(NamedTuple):
+    output: str
+    shown: str
+    metric: Metric
+    weighted: bool
 
 
 class CompiledMetrics:
@@ -38,15 +45,19 @@ class CompiledMetrics:
         self._output_names = output_names
         self._aliases = aliases
         self.built = False
-        # (output, shown name, metric, weighted)
-        self._entries: list[tuple[str, str, Metric, bool]] = []
+        self._entries: list[_Entry] = []
         for entry in [*_leaves(metrics), *_leaves(weighted_metrics)]:
             if entry not in (*_ACCURACY, *_CROSSENTROPY):
                 metrics_module.get(entry)
 
     @property
     def metrics(self) -> list[Metric]:
-        return [metric for _, _, metric, _ in self._entries]
+        return [entry.metric for entry in self._entries]
+
+    @property
+    def names(self) -> list[str]:
+        """What the results of the metrics are called in the logs."""
+        return [entry.shown for entry in self._entries]
 
     @property
     def variables(self) -> list[Any]:
@@ -65,13 +76,17 @@ class CompiledMetrics:
                 for entry in entries:
                     metric = _make(entry, targets[output], outputs[output])
                     if metric is not None:
-                        name = _shown_name(entry, metric)
-                        shown = name if len(names) == 1 else f"{output}_{name}"
-                        self._entries.append((output, self._unique(shown), metric, weighted))
+                        prefix = "" if len(names) == 1 else f"{output}_"
+                        name = entry if isinstance(entry, str) else metric.name
+                        shown = self._unique(prefix, name, weighted)
+                        self._entries.append(_Entry(output, shown, metric, weighted))
         self.built = True
 
-    def _unique(self, name: str) -> str:
-        taken = {shown for _, shown, _, _ in self._entries}
+    def _unique(self, prefix: str, name: str, weighted: bool) -> str:
+        taken = set(self.names)
+        if weighted and prefix + name in taken:
+            name = f"weighted_{name}"
+        name = prefix + name
         found, number = name, 0
         while found in taken:
             number += 1
@@ -154,15 +169,6 @@ def _never(value: Any) -> bool:
     return False
 
 
-def _shown_name(entry: Any, metric: Metric) -> str:
-    """What the user wrote, as for `"acc"`; the metric's own name otherwise."""
-    return (
-        entry
-        if isinstance(entry, str) and entry in (*_ACCURACY, *_CROSSENTROPY, "mse", "mae")
-        else metric.name
-    )
-
-
 def _make(entry: Any, target: Any, output: Any) -> Metric | None:
     if entry is None:
         return None
@@ -173,7 +179,12 @@ def _make(entry: Any, target: Any, output: Any) -> Metric | None:
         return found
     if isinstance(found, losses_module.Loss):
         found = found.call
-    return metrics_module.MeanMetricWrapper(found, name=getattr(found, "__name__", "metric"))
+    return metrics_module.MeanMetricWrapper(found, name=_function_name(found))
+
+
+def _function_name(function: Any) -> str:
+    name = getattr(function, "__name__", "metric")
+    return "lambda" if name == "<lambda>" else name
 
 
 def _by_shape(accuracy: bool, target: Any, output: Any) -> Metric:

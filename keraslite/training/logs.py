@@ -21,8 +21,8 @@ class LazyLogs(dict):
     def _fetch(self) -> None:
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            for key, value in pending.items():
-                super().setdefault(key, to_python(value))
+            for key, value in sorted_logs(pending).items():
+                super().setdefault(key, value)
 
     def __reduce__(self) -> Any:
         return dict, (dict(self),)

@@ -67,14 +67,19 @@ def _groups(batches: Iterator[Any], size: int, limit: int | None) -> Iterator[li
 class _Passes:
     """Batches of one source, pass after pass.
 
-    Where an epoch is shorter than the data, the next one goes on where it ended; the data
-    begin again when they are exhausted.
+    Args:
+        source: of the batches.
+        steps: how many to take in a pass.
+        continues: a pass that is shorter than the data goes on where the last one ended;
+            the data begin again when they are exhausted.
     """
 
-    def __init__(self, source: Source, steps: int | None) -> None:
+    def __init__(self, source: Source, steps: int | None, continues: bool = False) -> None:
         self.source = source
         self.steps = _steps(source, steps)
-        self._continues = steps is not None and not _restarts_each_epoch(source, steps)
+        self._continues = (
+            continues and steps is not None and not _restarts_each_epoch(source, steps)
+        )
         self._open: Iterator[Any] | None = None
 
     def take(self, epoch: int, size: int) -> Iterator[list[Any]]:
@@ -134,7 +139,7 @@ def fit(
         class_weight=class_weight,
         steps=steps_per_epoch,
     )
-    passes = _Passes(source, steps_per_epoch)
+    passes = _Passes(source, steps_per_epoch, continues=True)
     model._prepare("train", source.peek())
     validation = None
     if validation_data is not None:

@@ -196,7 +196,8 @@ class Steps(Compilation):
         key = (kind, tuple(v.trainable for v in self.variables))  # type: ignore[attr-defined]
         if self._functions.get(f"{kind}_key") == key and not force:
             return self._functions[kind]
-        self._functions["layers"] = list(self._flatten_layers())  # type: ignore[attr-defined, assignment]
+        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+        self._functions["layers"] = layers  # type: ignore[assignment]
         self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
         step = self._stateful_step(kind)
         variables = self._step_variables(kind)
@@ -211,11 +212,16 @@ class Steps(Compilation):
             )
 
         def function(batches: Sequence[Any]) -> Any:
-            if several is not None and _alike(batches, self.steps_per_execution):
-                return several(list(batches))
             outputs = None
-            for batch in batches:
-                outputs = single(batch)
+            if several is not None and _alike(batches, self.steps_per_execution):
+                outputs = several(list(batches))
+            else:
+                for batch in batches:
+                    outputs = single(batch)
+            # Losses of a step are nothing outside of it: tensors of a trace, or of a graph.
+            for layer in layers:
+                if layer._losses:
+                    layer._losses = []
             return outputs
 
         self._functions[kind] = function

@@ -132,15 +132,9 @@ class Trainer(PureState):
         )
 
     def _as_list(self, logs: dict[str, Any]) -> Any:
-        names = [name for name in self._result_names() if name in logs]
+        names = [name for name in self.metrics_names if name in logs]
         values = [logs[name] for name in [*names, *(k for k in logs if k not in names)]]
         return values[0] if len(values) == 1 else values
-
-    def _result_names(self) -> list[str]:
-        """Names of results in the order of `metrics`, the loss first."""
-        compiled = self._compile_metrics
-        shown = {id(m): n for _, n, m, _ in compiled._entries} if compiled is not None else {}
-        return [shown.get(id(m), m.name) for m in self.metrics]
 
     def train_on_batch(
         self,

@@ -81,8 +81,11 @@ ROWS = [
     Row("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same", "strides": 2}, IMAGE),
     Row("Conv2D", {"filters": 4, "kernel_size": (3, 2), "groups": 2, "activation": "relu"}, IMAGE),
     Row("Conv2D", {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "use_bias": False}, IMAGE),
-    Row("Conv2D", {"filters": 3, "kernel_size": 2, "data_format": "channels_first",
-                   "use_bias": False}, IMAGE),
+    Row(
+        "Conv2D",
+        {"filters": 3, "kernel_size": 2, "data_format": "channels_first", "use_bias": False},
+        IMAGE,
+    ),
     Row("Conv3D", {"filters": 2, "kernel_size": 2}, VOLUME),
     Row("MaxPooling1D", {"pool_size": 2, "padding": "same"}, STEPS),
     Row("MaxPooling2D", {}, IMAGE),
@@ -179,7 +182,8 @@ ROWS = [
         "MultiHeadAttention",
         {"num_heads": 2, "key_dim": 3, "value_dim": 4, "output_shape": 5},
         ((2, 4, 6), (2, 4, 6)),
-        call={"use_causal_mask": True},
+        # With scores, for which Keras takes a path that allows another value_dim on jax.
+        call={"use_causal_mask": True, "return_attention_scores": True},
         spread=True,
     ),
     Row(

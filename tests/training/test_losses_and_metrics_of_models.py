@@ -44,9 +44,10 @@ def trained(k: Any, model: Any, x: Any, y: Any, fit: dict[str, Any], **compiled:
     if keraslite.backend.engine.capabilities.trainable:
         history = model.fit(x, y, sample_weight=weights, epochs=2, **fit, **RUN)
         found["history"] = history.history
-    found["evaluate"] = model.evaluate(
-        x, y, sample_weight=weights, batch_size=8, verbose=0, return_dict=True
-    )
+    for as_dict in (True, False):
+        found[f"evaluate{as_dict}"] = model.evaluate(
+            x, y, sample_weight=weights, batch_size=8, verbose=0, return_dict=as_dict
+        )
     return found
 
 
@@ -57,7 +58,6 @@ CLASSES: dict[str, dict[str, Any]] = {
         "loss": "sparse_categorical_crossentropy",
         "metrics": ["sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"],
     },
-    "crossentropy": {"loss": "sparse_categorical_crossentropy", "metrics": ["crossentropy", "ce"]},
     "weighted": {
         "loss": "sparse_categorical_crossentropy",
         "weighted_metrics": ["accuracy", "sparse_categorical_crossentropy"],
@@ -77,7 +77,7 @@ def test_classifier(row: str) -> None:
 def _objects(k: Any) -> dict[str, Any]:
     return {
         "loss": k.losses.CategoricalCrossentropy(label_smoothing=0.1, name="smooth"),
-        "metrics": [k.metrics.CategoricalAccuracy(name="hits"), "accuracy", k.metrics.Precision()],
+        "metrics": [k.metrics.CategoricalAccuracy(name="hits"), "accuracy", k.metrics.TopKCategoricalAccuracy(2)],
     }
 
 
@@ -95,23 +95,23 @@ def _own(y_true: Any, y_pred: Any) -> Any:
 # For one output; a function makes what belongs to a library.
 REGRESSION: dict[str, Any] = {
     "short_names": {"loss": "mse", "metrics": ["mae", "mse", "MeanAbsoluteError"]},
-    "long_names": {"loss": "mean_squared_error", "metrics": ["mean_absolute_error", "logcosh"]},
+    "long_names": {"loss": "mean_squared_error", "metrics": ["mean_absolute_error", lambda a, b: a - b]},
     "functions": {"loss": _own, "metrics": [_own], "weighted_metrics": [_own]},
     "in_lists": {"loss": ["mse"], "metrics": [["mae"]], "loss_weights": [0.5]},
     "number_weight": {"loss": "mse", "loss_weights": 0.5},
-    "binary_accuracy": {"loss": "binary_crossentropy", "metrics": ["accuracy", "crossentropy"]},
+    "binary_accuracy": {"loss": "binary_crossentropy", "metrics": ["accuracy", "binary_crossentropy"]},
     "sum": lambda k: {"loss": k.losses.MeanSquaredError(reduction="sum")},
     "mean_with_sample_weight": lambda k: {
         "loss": k.losses.MeanAbsoluteError(reduction="mean_with_sample_weight")
     },
     "same_metric_twice": lambda k: {
         "loss": "mse",
-        "metrics": [k.metrics.MeanAbsoluteError(name="e"), k.metrics.MeanSquaredError(name="f")],
-        "weighted_metrics": [k.metrics.MeanAbsoluteError(name="weighted_e")],
+        "metrics": [k.metrics.MeanAbsoluteError(name="e"), "mae", "mae"],
+        "weighted_metrics": [k.metrics.MeanAbsoluteError(name="e"), "mae", "mse"],
     },
     "stateful": lambda k: {
         "loss": "mse",
-        "metrics": [k.metrics.RootMeanSquaredError(), k.metrics.R2Score()],
+        "metrics": [k.metrics.RootMeanSquaredError(), k.metrics.CosineSimilarity()],
         "weighted_metrics": [k.metrics.RootMeanSquaredError(name="wrmse")],
     },
 }
@@ -262,9 +262,7 @@ def test_losses_of_layers_and_overrides(make: Callable[[Any], Any]) -> None:
         fit = {"sample_weight": W, "validation_data": (X, Y)}
         return trained(k, fill(make(k)), X, Y, fit, loss="mse", metrics=["mae"])
 
-    found = check(run)
-    losses = found["evaluate"]
-    assert losses["loss"] > 0
+    check(run)
 
 
 @pytest.mark.requires("trainable")
@@ -299,10 +297,10 @@ def test_layer_metrics_are_in_the_logs() -> None:
         class Watching(k.layers.Layer):
             def __init__(self) -> None:
                 super().__init__()
-                self.size = k.metrics.Mean(name="size")
+                self.watched = k.metrics.Mean(name="size")
 
             def call(self, x: Any) -> Any:
-                self.size.update_state(k.ops.mean(x))
+                self.watched.update_state(k.ops.mean(x))
                 return x
 
         model = k.Sequential([k.Input((4,)), Watching(), k.layers.Dense(1)])

@@ -152,6 +152,13 @@ class JaxEngine(Engine):
         return jnp.array(value, native(dtype), copy=True)
 
     def write(self, storage: Any, value: Tensor) -> Any:
+        if isinstance(value, jax.core.Tracer):
+            raise RuntimeError(
+                "A variable was assigned inside a function that JAX transforms (`jax.jit`, "
+                "`jax.grad`, ...), where assignments would be lost. Call "
+                "`layer.stateless_call(trainable_variables, non_trainable_variables, x)` there, "
+                "which returns the new values."
+            )
         return strong(value)
 
     # Tracing -------------------------------------------------------------------------
