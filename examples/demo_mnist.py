@@ -76,7 +76,8 @@ def plot(history: dict[str, list[float]], test_accuracy: float) -> None:
         axis.plot(epochs, history[f"val_{name}"], "o-", markersize=3, label="validation")
         axis.set(xlabel="epoch", ylabel=name, xticks=epochs)
         axis.grid(alpha=0.3)
-    axes[0].set(yscale="log")
+    axes[0].set(yscale="log", yticks=(ticks := (0.05, 0.1, 0.2, 0.5, 1)), yticklabels=ticks)
+    axes[0].minorticks_off()
     axes[1].axhline(test_accuracy, color="grey", linestyle="--", linewidth=1, label="test")
     axes[1].yaxis.set_major_formatter("{x:.0%}")
     for axis in axes:

@@ -25,7 +25,12 @@ Run = Callable[[str], Path]
 
 def run(engine: str, *folders: Path) -> None:
     """Run the program; the first folder is for what it makes."""
-    variables = {"KERAS_BACKEND": engine, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    variables = {
+        "KERAS_BACKEND": engine,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",  # The models are small, and waiting threads slow a busy machine.
+    }
     done = subprocess.run(
         [sys.executable, PROGRAM, *folders],
         env={**os.environ, **variables},

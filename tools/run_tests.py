@@ -52,10 +52,11 @@ class Case:
 
     @property
     def reason(self) -> str:
-        """The first line of the error."""
+        """The first line of the error, and the second where the first says nothing."""
         lines = [line for line in self.traceback.splitlines() if line.strip()]
-        marked = [line[1:] for line in lines if line.startswith("E ")]
-        return (marked or lines or ["no reason was given"])[0].strip()[:160]
+        marked = [line[1:].strip() for line in lines if line.startswith("E ")]
+        first, *others = list(filter(None, marked)) or lines or ["no reason was given"]
+        return " ".join([first, *others[: first.endswith(":")]])[:160]
 
 
 @dataclasses.dataclass(frozen=True)

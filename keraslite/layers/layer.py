@@ -186,6 +186,8 @@ class Layer(BuildableLayer):
             if symbolic:
                 return self._symbolic(arguments, recorded)
             outputs = self._run(arguments)
+            if self.activity_regularizer is not None:
+                self._penalize(outputs)
         self.built = True
         self._after(arguments, outputs, masks)
         self._fast = (
@@ -276,12 +278,16 @@ class Layer(BuildableLayer):
                 found[name] = arguments[parameter]
         return found
 
+    def _penalize(self, outputs: Any) -> None:
+        """Add the activity penalty: the mean over the batch, as Keras has it."""
+        for output in tree.flatten(outputs):
+            if engine.is_tensor(output):
+                penalty = self.activity_regularizer(output)
+                size = engine.dynamic_shape(output)[0] if len(output.shape) else 1
+                self.add_loss(penalty / engine.convert(size, engine.dtype(penalty)))
+
     def _after(self, arguments: dict[str, Any], outputs: Any, masks: dict[str, Any]) -> None:
-        """Activity penalty and masks of the outputs."""
-        if self.activity_regularizer is not None:
-            for output in tree.flatten(outputs):
-                if engine.is_tensor(output):
-                    self.add_loss(self.activity_regularizer(output))
+        """Masks of the outputs."""
         first = self._call.first
         previous = masks.get(first) if first else None
         own = type(self).compute_mask is not Layer.compute_mask
@@ -344,7 +350,10 @@ class Layer(BuildableLayer):
         if self._ops_only:
             with SymbolicScope(), StatelessScope():
                 return self.call(*args, **kwargs)
-        return inference.trace(self.call, args, kwargs)
+        outputs = inference.trace(self.call, args, kwargs)
+        # What the trace added to the losses has no value.
+        self._clear_losses()
+        return outputs
 
     def _shapes_for_output(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         arguments = self._call.bind(args, kwargs)

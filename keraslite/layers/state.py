@@ -159,16 +159,23 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         """Add a scalar penalty, or a list of them, to the training loss.
 
         Call it inside `call`; penalties of one call replace those of the call before.
+
+        Raises:
+            ValueError: for a symbolic tensor outside of a call.
         """
+        call = current_call.get()
+        root = None if call is None else call.root
+        if self._losses_of is not root:
+            object.__setattr__(self, "_losses", [])
+            object.__setattr__(self, "_losses_of", root)
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
-            if isinstance(value, KerasTensor):
-                continue
-            call = current_call.get()
-            root = None if call is None else call.root
-            if root is None or self._losses_of is not root:
-                object.__setattr__(self, "_losses", [])
-                object.__setattr__(self, "_losses_of", root)
-            self._losses.append(value)
+            if not isinstance(value, KerasTensor):
+                self._losses.append(value)
+            elif root is None:
+                raise ValueError(
+                    f"`add_loss` of {self.name!r} takes no symbolic tensor of a graph. Put it into "
+                    "the `call` of a layer, and that layer into the graph."
+                )
 
     @property
     def losses(self) -> list[Any]:

@@ -11,6 +11,7 @@ from keraslite.core.function import Function
 from keraslite.core.graph import Node, node_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.operation import Operation
+from keraslite.core.scopes import SymbolicScope
 from keraslite.layers.input_layer import InputLayer
 from keraslite.layers.layer import Layer
 from keraslite.models.model import Model
@@ -142,13 +143,12 @@ class Functional(Function, Model):
             for tensor, value in zip(tensors, tree.flatten(mask), strict=False):
                 if value is not None and engine.is_tensor(tensor):
                     engine.set_mask(tensor, value)
-        outputs = self._graph.run(tensors)
-        # `Model([x], [y])` gives a tensor, as in Keras.
-        alone = isinstance(outputs, (list, tuple)) and len(outputs) == 1
-        return outputs[0] if alone else outputs
+        return _single(self._graph.run(tensors))
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        return Function.compute_output_spec(self, self._prepare_inputs(inputs))
+        outputs = Function.compute_output_spec(self, self._prepare_inputs(inputs))
+        # Only in a graph that is being recorded, as in Keras, the list stays.
+        return outputs if SymbolicScope.current.get() is None else _single(outputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         # The last layers attach the masks of the outputs themselves.
@@ -253,6 +253,12 @@ class Functional(Function, Model):
 from keraslite.layers.call import call_signature  # noqa: E402
 
 _SIGNATURE = call_signature(Functional.call)
+
+
+def _single(outputs: Any) -> Any:
+    """`Model([x], [y])` gives a tensor, as in Keras."""
+    is_one = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+    return outputs[0] if is_one else outputs
 
 
 def _only(found: list[Any]) -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from keraslite.core.errors import UnsafeModelError, describe, short
-from keraslite.saving.hdf5 import DamagedFileError, damaged
+from keraslite.core.errors import UnsafeModelError, short
+from keraslite.saving.errors import DamagedFileError, damaged, refused
 
 METADATA, CONFIG, WEIGHTS, ASSETS = (
     "metadata.json",
@@ -78,8 +78,8 @@ class Reader:
             return error
         with open(self.path, "rb") as file:
             start = file.read(8)
-        if start[:2] == b"PK":
-            return damaged(self.path, "the zip archive is incomplete")
+        if not start or start[:2] == b"PK":
+            return damaged(self.path, "the zip archive is incomplete" if start else "it is empty")
         what = "an HDF5 file" if start[1:4] == b"HDF" else "no zip archive"
         return DamagedFileError(
             f"{self.path!r} is not a `.keras` file: it is {what}. Pass the file that `model.save` "
@@ -108,21 +108,18 @@ class Reader:
         total = sum(m.file_size for m in members)
         stored = sum(m.compress_size for m in members)
         if total > _RATIO * stored + _SLACK:
-            raise UnsafeModelError(
-                f"Refused to load {self.path!r}: its members unpack to {total:,} bytes, out of "
-                f"{stored:,} stored ones."
+            raise refused(
+                self.path, f"its members unpack to {total:,} bytes, out of {stored:,} stored ones"
             )
         for name in (CONFIG, WEIGHTS):
             if name not in seen:
                 raise DamagedFileError(
-                    f"{self.path!r} is not a `.keras` file: it has no {name!r}. "
-                    f"It holds {describe(sorted(seen))}."
+                    f"{self.path!r} is not a `.keras` file: it has no {name!r}. Pass the file that "
+                    "`model.save` wrote."
                 )
 
     def _refused(self, name: str, why: str) -> UnsafeModelError:
-        return UnsafeModelError(
-            short(f"Refused to load {self.path!r}: its member {short(name, 120)!r} {why}.")
-        )
+        return refused(self.path, f"its member {short(name, 120)!r} {why}")
 
     def names(self) -> list[str]:
         return self._zip.namelist()

@@ -16,21 +16,12 @@ import numpy as np
 
 from keraslite.core import dtypes
 from keraslite.core.errors import UnsafeModelError, short
+from keraslite.saving.errors import DamagedFileError, damaged, refused
 
 #: Root of the attribute that holds the checksum of an array; other readers ignore it.
 CHECKSUM = "crc32"
 _SLACK = 16 * 2**20
 _KINDS = "fiubcSV"
-
-
-class DamagedFileError(ValueError):
-    """A file that is truncated, changed or not what its name says."""
-
-
-def damaged(path: str, why: object) -> DamagedFileError:
-    return DamagedFileError(
-        short(f"The file {path!r} is truncated or damaged: {why}. Load another copy of it.")
-    )
 
 
 @contextlib.contextmanager
@@ -103,7 +94,7 @@ def _check_dataset(item: h5py.Dataset, path: str, where: str, size: int) -> None
 
 
 def _unsafe(path: str, where: str, what: str) -> UnsafeModelError:
-    return UnsafeModelError(short(f"Refused to load {path!r}: {short(where, 160)!r} {what}."))
+    return refused(path, f"{short(where, 160)!r} {what}")
 
 
 class StoredArray:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keraslite.core.budget import MemoryBudget
-from keraslite.core.errors import UnsafeModelError, describe, short
+from keraslite.core.errors import describe, short
 from keraslite.core.serialization import (
     deserialize_keras_object,
     safe_mode_scope,
@@ -21,6 +21,7 @@ from keraslite.core.serialization import (
 )
 from keraslite.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Reader, Writer
 from keraslite.saving.commit import replacing
+from keraslite.saving.errors import name_file, refused
 from keraslite.saving.walk import walk
 from keraslite.version import __version__
 
@@ -133,8 +134,9 @@ def load_model(
         try:
             return _load(archive, custom_objects, compile, safe_mode)
         except RecursionError:
-            raise UnsafeModelError(f"Refused to load {path!r}: it is nested too deeply.") from None
+            raise refused(path, "it is nested too deeply") from None
         except (ValueError, TypeError) as error:
+            name_file(error, path)
             if newer:
                 error.add_note(newer)
             raise
@@ -147,9 +149,8 @@ def _load(
 
     config = archive.read_json(CONFIG)
     if not isinstance(config, dict) or "class_name" not in config:
-        raise UnsafeModelError(
-            f"The {CONFIG!r} of {archive.path!r} does not describe a model. "
-            f"Received: {describe(config)}"
+        raise refused(
+            archive.path, f"its {CONFIG!r} does not describe a model but is {describe(config)}"
         )
     if not compile:
         config.pop("compile_config", None)
@@ -161,7 +162,7 @@ def _load(
                 config, custom_objects=custom_objects, safe_mode=safe_mode
             )
         if not hasattr(model, "load_own_variables"):
-            raise UnsafeModelError(f"{archive.path!r} does not hold a model but {describe(model)}.")
+            raise refused(archive.path, f"it does not hold a model but {describe(model)}")
         _read_assets(model, archive)
         read_weights(model, weights, archive.path)
     return model

@@ -34,13 +34,13 @@ def walk(root: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         >>> [path for path, _ in walk(keras.Sequential([keras.Input((3,)), Dense(2)]))]
         ['', 'layers/dense']
     """
-    yield from _walk(root, path, set())
+    yield from _walk(root, path, {})
 
 
-def _walk(saveable: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk(saveable: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     if id(saveable) in seen:
         return
-    seen.add(id(saveable))
+    seen[id(saveable)] = saveable
     yield path, saveable
     for name, value in _children(saveable):
         inner = f"{path}/{name}" if path else name
@@ -50,10 +50,10 @@ def _walk(saveable: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]
             yield from _walk_container(value, inner, seen)
 
 
-def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk_container(container: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     if id(container) in seen:
         return
-    seen.add(id(container))
+    seen[id(container)] = container  # kept alive: a property may make a list for each call
     taken: set[str] = set()
     for value in _elements(container):
         # An element that was visited elsewhere still uses up its name.

@@ -175,7 +175,11 @@ class Compilation:
             found += self._compile_loss.metrics
         if self._compile_metrics is not None:
             found += self._compile_metrics.metrics
-        return unique([*found, *super().metrics])  # type: ignore[misc]
+        # A compiled model inside this one has a mean of its own losses, which says nothing here.
+        below = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
+        others = {id(x._loss_tracker) for x in below if isinstance(x, Compilation)}
+        found += [m for m in super().metrics if id(m) not in others]  # type: ignore[misc]
+        return unique(found)
 
     @property
     def metrics_names(self) -> list[str]:

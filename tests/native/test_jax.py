@@ -66,7 +66,9 @@ def test_stateless_calls_compile_and_leave_the_model_alone() -> None:
     assert sum(bool(np.any(a != b)) for a, b in zip(fixed, new, strict=True)) == 3
     again, _ = run(trainable, new, X, training=True)
     assert np.any(np.asarray(again) != np.asarray(outputs))
-    for a, v in zip(before, (*model.trainable_variables, *model.non_trainable_variables), strict=True):
+    for a, v in zip(
+        before, (*model.trainable_variables, *model.non_trainable_variables), strict=True
+    ):
         np.testing.assert_array_equal(a, v.numpy())
 
 

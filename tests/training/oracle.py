@@ -43,15 +43,8 @@ def dense(k: Any, units: int = 1, activation: str | None = None, **compiled: Any
     )
     compiled.setdefault("optimizer", k.optimizers.SGD(0.1))
     compiled.setdefault("loss", "mse")
-    return compile_quickly(k, fill(model), **compiled)
-
-
-def compile_quickly(k: Any, model: Any, *args: Any, **compiled: Any) -> Any:
-    """Compile; Keras without a graph, which gives the same and saves half of the time."""
-    if k is keras and "steps_per_execution" not in compiled:
-        compiled.setdefault("run_eagerly", True)
-    model.compile(*args, **compiled)
-    return model
+    model.compile(**compiled)
+    return fill(model)
 
 
 def plain(value: Any) -> Any:

@@ -26,7 +26,7 @@ def _function(run: Callable[..., Any], xla: bool) -> Callable[..., Any]:
 
 
 class CompiledStep:
-    """`step(batch)` as one graph for each structure of `batch`.
+    """`step(batch)` as one graph for each structure of `batch` and ranks of its tensors.
 
     Args:
         step: reads and assigns variables as it likes.
@@ -46,7 +46,7 @@ class CompiledStep:
         self._jit = jit
         self._convert = convert
         self._plain_variables = all(v.dtype != "string" for v in variables)
-        self._functions: dict[tuple[Any, bool], Callable[..., Any]] = {}
+        self._functions: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def __call__(self, batch: Any) -> Any:
         leaves, structure = tree.split(batch)
@@ -59,7 +59,7 @@ class CompiledStep:
     def _run(self, structure: Any, leaves: list[Any]) -> Any:
         xla = self._wants_xla(leaves)
         try:
-            return self._function(structure, xla)(*leaves)
+            return self._function(structure, leaves, xla)(*leaves)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             if not xla or self._jit != "auto" or not any(c in str(error) for c in _CANNOT):
                 raise
@@ -70,7 +70,7 @@ class CompiledStep:
                 stacklevel=3,
             )
             self._jit = False
-            return self._function(structure, False)(*leaves)
+            return self._function(structure, leaves, False)(*leaves)
 
     def _wants_xla(self, leaves: Sequence[Any]) -> bool:
         if self._jit != "auto":
@@ -82,10 +82,12 @@ class CompiledStep:
             and all(x is None or (type(x) in s.TENSORS and x.dtype is not s.STRING) for x in leaves)
         )
 
-    def _function(self, structure: Any, xla: bool) -> Callable[..., Any]:
-        found = self._functions.get((structure, xla))
+    def _function(self, structure: Any, leaves: Sequence[Any], xla: bool) -> Callable[..., Any]:
+        # One function for tensors of several ranks would forget them all.
+        key = structure, tuple(None if x is None else x.shape.rank for x in leaves), xla
+        found = self._functions.get(key)
         if found is None:
-            found = self._functions[structure, xla] = self._compile(structure, xla)
+            found = self._functions[key] = self._compile(structure, xla)
         return found
 
     def _compile(self, structure: Any, xla: bool) -> Callable[..., Any]:

@@ -40,9 +40,7 @@ def _shelf(name: str, belongs: Callable[[Any], bool]) -> property:
         shelf = vars(shelves).get(name)
         if shelf is None:
             shelf = vars(shelves)[name] = _Shelf(self)
-        shelf.refresh(
-            {key: getattr(x, "_storage", x) for key, x in self._contents() if belongs(x)}
-        )
+        shelf.refresh({key: getattr(x, "_storage", x) for key, x in self._contents() if belongs(x)})
         return shelf
 
     def write(self: LayerBase, value: dict[str, Any]) -> None:
