@@ -74,7 +74,7 @@ def transformer(k: Any, rng: np.random.Generator) -> Made:
     hidden = k.layers.Dense(16, activation="gelu")(x)
     x = k.layers.LayerNormalization(epsilon=1e-5)(k.layers.Add()([x, k.layers.Dense(8)(hidden)]))
     outputs = k.layers.Dense(2)(k.layers.GlobalAveragePooling1D()(x))
-    return Made(k.Model(tokens, outputs), rng.integers(0, 9, (16, 6)), floats(rng, 16, 2), "mae")
+    return Made(k.Model(tokens, outputs), rng.integers(0, 9, (16, 6)), floats(rng, 16, 2), "mse")
 
 
 def nested(k: Any, rng: np.random.Generator) -> Made:

@@ -63,7 +63,7 @@ def backend() -> str:
     return wanted
 
 
-_chosen = backend
+_choose = backend  # The parameter of `set_backend` hides the function.
 
 
 def set_backend(backend: str) -> None:
@@ -72,14 +72,14 @@ def set_backend(backend: str) -> None:
     Raises:
         RuntimeError: once an engine is loaded; set `KERAS_BACKEND` and start again.
     """
-    if is_loaded() and backend != _chosen():
+    if is_loaded() and backend != _choose():
         raise RuntimeError(
-            f"The engine {_chosen()!r} is loaded already and cannot be replaced by {backend!r}. "
+            f"The engine {_choose()!r} is loaded already and cannot be replaced by {backend!r}. "
             f"Set the environment variable KERAS_BACKEND={backend} before importing."
         )
     os.environ["KERAS_BACKEND"] = backend
-    _chosen.cache_clear()
-    _chosen()
+    _choose.cache_clear()
+    _choose()
 
 
 def load_engine(name: str) -> Engine:

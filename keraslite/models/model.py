@@ -86,7 +86,9 @@ class Model(Trainer, Layer):
         elif not self.built and arguments:
             # The call itself builds the layers; files tell Keras how to repeat it.
             name, value = next(iter(arguments.items()))
-            shapes = tree.map_structure(lambda x: getattr(x, "shape", None), value)
+            shapes = tree.map_structure(
+                lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value
+            )
             self._build_shapes = {name: shapes}
 
     def build_from_config(self, config: dict[str, Any] | None) -> None:

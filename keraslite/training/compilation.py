@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from keraslite import optimizers as optimizers_module
@@ -28,7 +27,7 @@ class Compilation:
         self._compile_loss: CompiledLoss | None = None
         self._compile_metrics: CompiledMetrics | None = None
         self._compile_arguments: dict[str, Any] = {}
-        self._functions: dict[str, Callable[..., Any]] = {}
+        self._functions: dict[str, Any] = {}
         self._run_eagerly = False
         self._jit_compile: bool | str = "auto"
         self.steps_per_execution = 1
@@ -37,7 +36,8 @@ class Compilation:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets: all but the compiled steps, which are bound to this model."""
-        return {**super().__getstate__(), "_functions": {}}  # type: ignore[misc]
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {**state, "_functions": {}}
 
     # Compiling -----------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ class Compilation:
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
@@ -88,9 +88,9 @@ class Compilation:
         }
         optimizer = optimizers_module.get(optimizer)
         policy = self.dtype_policy.name  # type: ignore[attr-defined]
-        if auto_scale_loss and policy == "mixed_float16" and optimizer is not None:
-            if not isinstance(optimizer, LossScaleOptimizer):
-                optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        scales = optimizer is None or isinstance(optimizer, LossScaleOptimizer)
+        if auto_scale_loss and policy == "mixed_float16" and not scales:
+            optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         self.optimizer = optimizer
         self.loss = loss
         names, aliases = self._output_names()

@@ -9,7 +9,7 @@ from keraslite import losses as losses_module
 from keraslite import ops
 from keraslite.core import dtypes
 from keraslite.core.errors import short
-from keraslite.losses import Loss
+from keraslite.losses.loss import Loss, LossFunctionWrapper
 from keraslite.metrics import Mean
 from keraslite.training.outputs import SINGLE, match, output_items
 
@@ -65,7 +65,7 @@ class CompiledLoss(Loss):
         self._losses = {
             name: loss
             if loss is None or isinstance(loss, Loss)
-            else losses_module.LossFunctionWrapper(loss, name=getattr(loss, "__name__", "loss"))
+            else LossFunctionWrapper(loss, name=getattr(loss, "__name__", "loss"))
             for name, loss in losses.items()
         }
         self._weights = match(

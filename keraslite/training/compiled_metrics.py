@@ -159,8 +159,8 @@ def _by_output(
         return {name: listed(e) for name, e in zip(names, entries, strict=True)}
     if len(entries) != len(names):
         raise ValueError(
-            f"The model has {len(names)} outputs ({', '.join(names)}). Expected {what} as a dict by "
-            f"output, or a list with one entry for each. Received: {describe(given)}"
+            f"The model has {len(names)} outputs ({', '.join(names)}). Expected {what} as a dict "
+            f"by output, or a list with one entry for each. Received: {describe(given)}"
         )
     return {name: listed(e) for name, e in zip(names, entries, strict=True)}
 

@@ -144,7 +144,7 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation_source(
-            validation_data, validation_batch_size or batch_size, validation_steps
+            validation_data, validation_batch_size, batch_size, validation_steps
         )
 
     watchers = _callbacks(
@@ -190,7 +190,9 @@ def _validates(epoch: int, frequency: int | list[int]) -> bool:
     return epoch + 1 in frequency
 
 
-def _validation_source(data: Any, batch_size: int | None, steps: int | None) -> _Passes:
+def _validation_source(
+    data: Any, batch_size: int | None, training_batch_size: int | None, steps: int | None
+) -> _Passes:
     if isinstance(data, (tuple, list)) and not hasattr(data, "shape"):
         if not 1 <= len(data) <= 3:
             raise ValueError(
@@ -198,6 +200,7 @@ def _validation_source(data: Any, batch_size: int | None, steps: int | None) -> 
                 f"{len(data)} elements"
             )
         x, y, weight = (*data, None, None)[:3]
+        batch_size = batch_size or training_batch_size
         source = make_source(x, y, weight, batch_size=batch_size, steps=steps)
     else:
         source = make_source(data, batch_size=batch_size, steps=steps)

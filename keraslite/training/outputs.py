@@ -101,9 +101,9 @@ def match(
         if len(leaves) == len(names):
             values = leaves
         else:
-            shown = f" ({', '.join(names)})" if names != [SINGLE] else ""
+            listed = f" ({', '.join(names)})" if names != [SINGLE] else ""
             raise ValueError(
-                f"The model has {len(names)} output(s){shown}. Expected one entry of {what} for "
+                f"The model has {len(names)} output(s){listed}. Expected one entry of {what} for "
                 f"each. Received: {describe(given)}"
             )
     return dict(zip(names, values, strict=True))

@@ -34,8 +34,8 @@ class PureState(Steps):
         ]
         with StatelessScope(mapping):
             loss = self.compute_loss(x, y, y_pred, sample_weight, training)
-            values = tuple([v.value for v in group] for group in groups)
-        return loss, values
+            trained, others, counted = ([v.value for v in group] for group in groups)
+        return loss, (trained, others, counted)
 
     def compute_loss_and_updates(
         self,

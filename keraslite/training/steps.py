@@ -68,7 +68,7 @@ class Steps(Compilation):
 
     def _step_layers(self) -> list[Any]:
         # Looked up once a step function: walking attributes in every step costs.
-        return self._functions.get("layers") or list(self._flatten_layers())  # type: ignore[attr-defined, return-value]
+        return self._functions.get("layers") or list(self._flatten_layers())  # type: ignore[attr-defined]
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the compiled metrics and return the values of all by name."""
@@ -197,7 +197,7 @@ class Steps(Compilation):
         if self._functions.get(f"{kind}_key") == key and not force:
             return self._functions[kind]
         layers = list(self._flatten_layers())  # type: ignore[attr-defined]
-        self._functions["layers"] = layers  # type: ignore[assignment]
+        self._functions["layers"] = layers
         self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
         step = self._stateful_step(kind)
         variables = self._step_variables(kind)
@@ -225,7 +225,7 @@ class Steps(Compilation):
             return outputs
 
         self._functions[kind] = function
-        self._functions[f"{kind}_key"] = key  # type: ignore[assignment]
+        self._functions[f"{kind}_key"] = key
         return function
 
     def _prepare(self, kind: str, batch: Any) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import keraslite
-from tests.models.table import ROWS, Row, fresh, keras, pair, residual, subclassed
+from tests.models.table import ROWS, Row, fresh, pair, residual, subclassed
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -30,13 +29,12 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "130")
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r.ops], ids=str)
+# Keras renames the entry of the model from the middle.
+@pytest.mark.parametrize("row", [r for r in ROWS if r.ops and r.id != "from_the_middle"], ids=str)
 def test_rows(row: Row) -> None:
     ours, theirs = pair(row)
     for options in OPTIONS:
-        assert text(ours, **options) == text(theirs, **options).replace("CLONE", "     ") or (
-            row.id == "from_the_middle"
-        )
+        assert text(ours, **options) == text(theirs, **options)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 95, 200])
@@ -146,8 +144,9 @@ def outputs_of_several_kinds(k: Any) -> Any:
 
 
 def sizes(k: Any) -> Any:
-    layers = [k.layers.Dense(700, dtype=d, name=f"d{d[-6:]}") for d in ("float16", "mixed_float16")]
-    model = k.Sequential([k.Input((300,)), *layers, k.layers.Dense(1, name="end")], name="sizes")
+    half = k.layers.Dense(700, dtype="float16", name="half")
+    mixed = k.layers.Dense(700, dtype="mixed_float16", name="mixed")
+    model = k.Sequential([k.Input((300,)), half, mixed, k.layers.Dense(1)], name="sizes")
     model.layers[0].trainable = False
     return model
 
@@ -178,4 +177,3 @@ def test_printed_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     model, _ = fresh(residual)
     assert model.summary() is None
     assert capsys.readouterr().out.rstrip() == text(model)
-    assert keras.Model is not keraslite.Model

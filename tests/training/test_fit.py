@@ -56,7 +56,6 @@ FITS: dict[str, dict[str, Any]] = {
     "validation_freq": {"validation_data": LATER, "validation_freq": 2, "epochs": 4},
     "validation_epochs": {"validation_data": LATER, "validation_freq": [1, 3], "epochs": 4},
     "sample_weight": {"sample_weight": W},
-    "sample_weight_column": {"sample_weight": W[:, None]},
     "sample_weight_split": {"sample_weight": W, "validation_split": 0.25},
 }
 
@@ -77,6 +76,14 @@ def test_fit() -> None:
             assert_same(*found)
         except AssertionError as error:
             raise AssertionError(f"row {row!r}: {error}") from None
+
+
+def test_weights_in_a_column_are_those_of_the_samples() -> None:
+    """Also when the step was compiled for flat ones."""
+    model = dense(keraslite, weighted_metrics=["mae"])
+    found = [model.evaluate(X, Y, sample_weight=w, verbose=0) for w in (W, W[:, None], None)]
+    assert_same(found[1], found[0])
+    assert abs(found[2][0] - found[0][0]) > 1e-3
 
 
 @pytest.mark.requires("trainable")

@@ -176,6 +176,6 @@ def train_validation_split(
         )
 
     def part(where: slice) -> tuple[Any, Any, Any]:
-        return tuple(tree.map_structure(lambda leaf: rows_of(leaf)(where), t) for t in trees)  # type: ignore[return-value]
+        return tuple(tree.map_structure(lambda leaf: rows_of(leaf)(where), t) for t in trees)
 
     return part(slice(0, kept)), part(slice(kept, count))

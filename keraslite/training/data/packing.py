@@ -26,7 +26,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         raise ValueError(
             f"A batch must be (x,), (x, y) or (x, y, sample_weight). Received: {describe(data)}"
         )
-    return (*data, None, None)[:3]  # type: ignore[return-value]
+    return (*data, None, None)[:3]
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
