@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class Monitor(Callback):
         for ends, rises in ((_DOWN, False), (_UP, True)):
             if any(name == end or name.endswith(f"_{end}") for end in ends):
                 return rises
-        for metric in getattr(self.model, "metrics", ()):
+        for metric in _single_metrics(self.model):
             direction = getattr(metric, "_direction", None)
             same = name == metric.name or name.endswith(f"_{metric.name}")
             if same and direction is not None:
@@ -92,3 +92,8 @@ class Monitor(Callback):
         assert self.monitor_op is not None
         margin = -self.min_delta if self.monitor_op is np.greater else self.min_delta
         return bool(self.monitor_op(value + margin, reference))
+
+
+def _single_metrics(model: Any) -> Iterator[Any]:
+    for metric in getattr(model, "metrics", ()):
+        yield from getattr(metric, "metrics", (metric,))

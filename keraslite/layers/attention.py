@@ -239,7 +239,9 @@ class MultiHeadAttention(WeightedLayer):
         if mask is not None:
             mask = ops.expand_dims(mask, len(batch))
             low = -3e4 if self.compute_dtype == "float16" else -1e9
-            scores = ops.add(scores, ops.multiply(1.0 - ops.cast(mask, scores.dtype), low))
+            scores = ops.add(
+                scores, ops.multiply(ops.subtract(1.0, ops.cast(mask, scores.dtype)), low)
+            )
         count = len(axes)
         if count == 1:
             weights = ops.softmax(scores, axis=-1)

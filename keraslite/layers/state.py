@@ -84,7 +84,11 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         names = {id(v): name for name, v in owned(self, (Variable,))}
         for variable in self._variables_here():
             yield names.get(id(variable), variable.name), variable
-        yield from owned(self, (LayerState,))
+        attributes = list(owned(self, (LayerState,)))
+        yield from attributes
+        known = {id(layer) for _, layer in attributes}
+        # The layers of a graph are no attributes.
+        yield from ((x.name, x) for x in self._direct_layers() if id(x) not in known)
 
     def _variables_here(self) -> list[Variable]:
         """This layer's own variables, trainable ones first; no seeds, no metrics."""

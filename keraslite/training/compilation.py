@@ -12,7 +12,6 @@ from keraslite.optimizers import LossScaleOptimizer
 from keraslite.training.compiled_loss import CompiledLoss
 from keraslite.training.compiled_metrics import CompiledMetrics
 from keraslite.training.logs import flatten_results
-from keraslite.training.outputs import SINGLE
 
 
 class Compilation:
@@ -174,29 +173,27 @@ class Compilation:
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
         if self._compile_metrics is not None:
-            found += self._compile_metrics.metrics
-        # A compiled model inside this one has a mean of its own losses, which says nothing here.
+            found.append(self._compile_metrics)
+        # What `compile` made for a model inside this one says nothing about this one.
         below = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
-        others = {id(x._loss_tracker) for x in below if isinstance(x, Compilation)}
+        inside = [x for x in below if isinstance(x, Compilation)]
+        others = {id(m) for x in inside for m in (x._loss_tracker, x._compile_metrics)}
         found += [m for m in super().metrics if id(m) not in others]  # type: ignore[misc]
         return unique(found)
 
     @property
     def metrics_names(self) -> list[str]:
         """Names of the results, in the order in which `evaluate` lists them."""
-        compiled = self._compile_metrics
-        named = {id(e.metric): e for e in compiled._entries} if compiled is not None else {}
         found, last = [], []
         for metric in self.metrics:
-            entry = named.get(id(metric))
-            if entry is None:
+            if not isinstance(metric, CompiledMetrics):
                 found.append(metric.name)
-            elif entry.output == SINGLE:
-                found.append(entry.shown)
+            elif metric.of_one_output:
+                found += metric.names
             else:
                 # Keras lists what belongs to one of several outputs by name.
-                last.append(entry.shown)
-        return [*found, *sorted(last)]
+                last += sorted(metric.names)
+        return [*found, *last]
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -209,13 +206,4 @@ class Compilation:
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The current values of all metrics by name."""
-        found: dict[str, Any] = {}
-        compiled: set[int] = set()
-        if self._compile_metrics is not None:
-            compiled = {id(m) for m in self._compile_metrics.metrics}
-        for metric in self.metrics:
-            if id(metric) not in compiled:
-                found.update(flatten_results({metric.name: metric.result()}))
-        if self._compile_metrics is not None:
-            found.update(self._compile_metrics.result())
-        return found
+        return dict(flatten_results({metric.name: metric.result() for metric in self.metrics}))

@@ -23,8 +23,8 @@ class _Entry(NamedTuple):
     weighted: bool
 
 
-class CompiledMetrics:
-    """Metrics by output.
+class CompiledMetrics(Metric):
+    """Metrics by output, as one metric with a dict of results.
 
     Args:
         metrics: a list for the only output, or lists in a list or dict by output.
@@ -40,6 +40,7 @@ class CompiledMetrics:
         output_names: Sequence[str] | None = None,
         aliases: Sequence[str] | None = None,
     ) -> None:
+        super().__init__(name="compile_metrics")
         self._given = metrics
         self._given_weighted = weighted_metrics
         self._output_names = output_names
@@ -60,6 +61,10 @@ class CompiledMetrics:
         return [entry.shown for entry in self._entries]
 
     @property
+    def of_one_output(self) -> bool:
+        return all(entry.output == SINGLE for entry in self._entries)
+
+    @property
     def variables(self) -> list[Any]:
         return [v for metric in self.metrics for v in metric.variables]
 
@@ -77,7 +82,7 @@ class CompiledMetrics:
                     metric = _make(entry, targets[output], outputs[output])
                     if metric is not None:
                         prefix = "" if len(names) == 1 else f"{output}_"
-                        name = entry if isinstance(entry, str) else metric.name
+                        name = metric.name = entry if isinstance(entry, str) else metric.name
                         shown = self._unique(prefix, name, weighted)
                         self._entries.append(_Entry(output, shown, metric, weighted))
         self.built = True

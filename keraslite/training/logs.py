@@ -64,9 +64,7 @@ for _name in (
 
 
 def to_python(value: Any) -> Any:
-    """A scalar tensor as a float; dicts inside by key; larger tensors as arrays."""
-    if isinstance(value, dict):
-        return {k: to_python(v) for k, v in value.items()}
+    """A scalar tensor as a float; larger tensors as arrays."""
     if engine.is_tensor(value):
         array = engine.to_numpy(value)
         return array.item() if array.size == 1 else array
@@ -75,7 +73,8 @@ def to_python(value: Any) -> Any:
 
 def sorted_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Plain Python values by name, in alphabetical order as Keras shows them."""
-    return {key: to_python(logs[key]) for key in sorted(logs)}
+    ordered = {key: logs[key] for key in sorted(logs)}
+    return {key: to_python(value) for key, value in flatten_results(ordered)}
 
 
 def flatten_results(results: dict[str, Any]) -> Iterator[tuple[str, Any]]:

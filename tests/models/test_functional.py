@@ -354,7 +354,10 @@ def test_compile_config() -> None:
 
     ours, theirs = fresh(compiled)
     config = ours.get_compile_config()
-    assert config == theirs.get_compile_config()
+    found, expected = dict(config), theirs.get_compile_config()
+    # Keras may write the place of an optimizer of one engine.
+    assert found.pop("optimizer")["config"] == expected.pop("optimizer")["config"]
+    assert found == expected
     again, _ = fresh(net)
     again.compile_from_config(config)
     assert again.get_compile_config() == config and again.optimizer.built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -144,8 +145,9 @@ def outputs_of_several_kinds(k: Any) -> Any:
 
 
 def sizes(k: Any) -> Any:
-    half = k.layers.Dense(700, dtype="float16", name="half")
-    mixed = k.layers.Dense(700, dtype="mixed_float16", name="mixed")
+    options = {"units": 700, "kernel_initializer": "zeros"}
+    half = k.layers.Dense(**options, dtype="float16", name="half")
+    mixed = k.layers.Dense(**options, dtype="mixed_float16", name="mixed")
     model = k.Sequential([k.Input((300,)), half, mixed, k.layers.Dense(1)], name="sizes")
     model.layers[0].trainable = False
     return model
@@ -161,14 +163,14 @@ def test_other_models(build: Any) -> None:
 
 
 @pytest.mark.requires("trainable")
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_parameters_of_the_optimizer(optimizer: str) -> None:
+def test_parameters_of_the_optimizer() -> None:
     found = []
     for model in fresh(residual):
-        model.compile(optimizer, "mse")
+        model.compile("adam", "mse")
         before = text(model)
         model.fit(np.ones((2, 4), "float32"), np.ones((2, 2), "float32"), verbose=0)
-        found.append((before, text(model)))
+        # The number of steps has 4 or 8 bytes.
+        found.append((before, re.sub(r" \([\d.]+ \w+\)", "", text(model))))
     assert found[0] == found[1]
     assert "Optimizer params" not in found[0][0] and "Optimizer params" in found[0][1]
 

@@ -41,10 +41,12 @@ def described(model: Any, ops: bool) -> dict[str, Any]:
     }
     for name in ("input_shape", "output_shape", "output_names"):
         found[name] = getattr(model, name, None)
-    for name in ("weights", "variables", "trainable_weights", "non_trainable_weights"):
+    for name in ("weights", "trainable_weights", "non_trainable_weights"):
         found[name] = [
             (w.path, tuple(w.shape), str(w.dtype), bool(w.trainable)) for w in getattr(model, name)
         ]
+    # Seeds among them: their dtypes are a matter of the engine.
+    found["variables"] = [(w.path, tuple(w.shape)) for w in model.variables]
     if ops and hasattr(model, "operations"):
         found["operations"] = [x.name.removesuffix("CLONE") for x in model.operations]
     return found
