@@ -32,6 +32,9 @@ class Compilation:
         self.steps_per_execution = 1
         self.stop_training = False
         self.loss = None
+        #: Epoch, batch and seed of the order to go on with; callbacks may set it.
+        self._resume_at: tuple[int, int, int | None] | None = None
+        self._order_seed: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets: all but the compiled steps, which are bound to this model."""

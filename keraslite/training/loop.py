@@ -82,10 +82,26 @@ class _Passes:
         )
         self._open: Iterator[Any] | None = None
 
-    def take(self, epoch: int, size: int) -> Iterator[list[Any]]:
+    def take(self, epoch: int, size: int, start: int = 0) -> Iterator[list[Any]]:
+        """Lists of up to `size` batches, without the first `start` of the pass."""
         self.source.on_epoch_begin(epoch)
         batches = self._resumed(epoch) if self._continues else self.source.batches(epoch)
-        return _groups(batches, size, self.steps)
+        if self._goes_back:
+            for _ in range(start):
+                next(batches, None)
+        return _groups(batches, size, None if self.steps is None else self.steps - start)
+
+    def leave_out(self, epochs: range) -> None:
+        """Go on as if these passes had been made."""
+        if self._continues and self._goes_back:
+            for epoch in epochs:
+                for _ in self.take(epoch, 1):
+                    pass
+
+    @property
+    def _goes_back(self) -> bool:
+        # A generator gives what it gives.
+        return self.source.num_batches is not None
 
     def _resumed(self, epoch: int) -> Iterator[Any]:
         opened, self._open = self._open, None
@@ -151,31 +167,45 @@ def fit(
         model, callbacks, add_history=True, verbose=verbose, epochs=epochs, steps=passes.steps
     )
     model.stop_training = False
-    step = model.make_train_function()
+    model._resume_at = None
+    model._order_seed = source.seed
     logs: dict[str, Any] = {}
     watchers.on_train_begin()
-    try:
-        for epoch in range(initial_epoch, epochs):
-            model.reset_metrics()
-            watchers.on_epoch_begin(epoch)
-            results = _run_epoch(model, step, passes, epoch, watchers, "train")
-            if results is None:
-                break
-            logs = sorted_logs(results)
-            # A callback may have frozen layers or recompiled.
-            step = model.make_train_function()
-            if validation is not None and _validates(epoch, validation_freq):
-                found = _evaluate(model, validation, watchers)
-                logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
-                model._functions.pop("layers", None)
-            watchers.on_epoch_end(epoch, logs)
-            source.on_epoch_end()
-            if model.stop_training:
-                break
-    finally:
-        _finish(model)
+    first, start = _resume(model, passes, initial_epoch)
+    for epoch in range(first, epochs):
+        model.reset_metrics()
+        watchers.on_epoch_begin(epoch)
+        # Anew in every epoch: a callback may have frozen layers or compiled again.
+        step = model.make_train_function()
+        results = _run_epoch(model, step, passes, epoch, watchers, "train", start)
+        if results is None and start:
+            # All batches of this epoch were done before, its end was not.
+            results = model.get_metrics_result()
+        start = 0
+        if results is None:
+            break
+        logs = sorted_logs(results)
+        if validation is not None and _validates(epoch, validation_freq):
+            found = _evaluate(model, validation, watchers)
+            logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
+        watchers.on_epoch_end(epoch, logs)
+        source.on_epoch_end()
+        if model.stop_training:
+            break
+    _finish(model)
     watchers.on_train_end(logs)
     return watchers.history
+
+
+def _resume(model: Trainer, passes: _Passes, initial_epoch: int) -> tuple[int, int]:
+    """The epoch and the batch to begin with; a callback may have restored a state."""
+    if model._resume_at is None:
+        return initial_epoch, 0
+    epoch, batch, seed = model._resume_at
+    if seed is not None:
+        passes.source.seed = model._order_seed = seed
+    passes.leave_out(range(initial_epoch, epoch))
+    return epoch, batch
 
 
 def _finish(model: Trainer) -> None:
@@ -230,15 +260,21 @@ def _callbacks(
 
 
 def _run_epoch(
-    model: Trainer, step: Any, passes: _Passes, epoch: int, watchers: CallbackList, kind: str
+    model: Trainer,
+    step: Any,
+    passes: _Passes,
+    epoch: int,
+    watchers: CallbackList,
+    kind: str,
+    start: int = 0,
 ) -> Any:
     """One pass; returns the last logs, or None when there was no batch at all."""
     watched = getattr(watchers, f"watches_{kind}_batches")
     begin = getattr(watchers, f"on_{kind}_batch_begin")
     end = getattr(watchers, f"on_{kind}_batch_end")
     logs = None
-    index = 0
-    for batches in passes.take(epoch, model.steps_per_execution):
+    index = start
+    for batches in passes.take(epoch, model.steps_per_execution, start):
         if watched:
             begin(index)
         logs = step(batches)

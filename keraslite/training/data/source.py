@@ -23,11 +23,13 @@ class Source(abc.ABC):
         num_batches: in one pass; None when it is not known.
         batch_size: samples in a batch, None when it is not known.
         endless: whether a pass never ends.
+        seed: of the orders of the passes.
     """
 
     num_batches: int | None = None
     batch_size: int | None = None
     endless = False
+    seed = 0
 
     @abc.abstractmethod
     def batches(self, epoch: int) -> Iterator[Batch]:
