@@ -33,6 +33,8 @@ class Compilation:
         self._jit_compile: bool | str = "auto"
         self.steps_per_execution = 1
         self.stop_training = False
+        # Epoch and number of batches at which a callback lets `fit` begin.
+        self._resume_at: tuple[int, int] | None = None
         self.loss = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -82,10 +82,20 @@ class _Passes:
         )
         self._open: Iterator[Any] | None = None
 
-    def take(self, epoch: int, size: int) -> Iterator[list[Any]]:
+    def take(self, epoch: int, size: int, done: int = 0) -> Iterator[list[Any]]:
+        """The batches of an epoch, without the first ones that are done."""
         self.source.on_epoch_begin(epoch)
         batches = self._resumed(epoch) if self._continues else self.source.batches(epoch)
-        return _groups(batches, size, self.steps)
+        for _ in itertools.islice(batches, done):
+            pass
+        return _groups(batches, size, None if self.steps is None else self.steps - done)
+
+    def leave_out(self, epochs: range) -> None:
+        """Stand where a run stands that had these epochs."""
+        if self._continues:
+            for epoch in epochs:
+                for _ in self.take(epoch, 1):
+                    pass
 
     def _resumed(self, epoch: int) -> Iterator[Any]:
         opened, self._open = self._open, None
@@ -154,11 +164,19 @@ def fit(
     step = model.make_train_function()
     logs: dict[str, Any] = {}
     watchers.on_train_begin()
+    done = 0
+    if model._resume_at is not None:
+        (first, done), model._resume_at = model._resume_at, None
+        passes.leave_out(range(initial_epoch, first))
+        initial_epoch = first
     try:
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
             watchers.on_epoch_begin(epoch)
-            results = _run_epoch(model, step, passes, epoch, watchers, "train")
+            results = _run_epoch(model, step, passes, epoch, watchers, "train", done)
+            if results is None and done:
+                results = model.get_metrics_result()
+            done = 0
             if results is None:
                 break
             logs = sorted_logs(results)
@@ -227,15 +245,24 @@ def _callbacks(
 
 
 def _run_epoch(
-    model: Trainer, step: Any, passes: _Passes, epoch: int, watchers: CallbackList, kind: str
+    model: Trainer,
+    step: Any,
+    passes: _Passes,
+    epoch: int,
+    watchers: CallbackList,
+    kind: str,
+    done: int = 0,
 ) -> Any:
-    """One pass; returns the last logs, or None when there was no batch at all."""
+    """One pass; returns the last logs, or None when there was no batch at all.
+
+    The first `done` batches were in a run that was interrupted.
+    """
     watched = getattr(watchers, f"watches_{kind}_batches")
     begin = getattr(watchers, f"on_{kind}_batch_begin")
     end = getattr(watchers, f"on_{kind}_batch_end")
     logs = None
-    index = 0
-    for batches in passes.take(epoch, model.steps_per_execution):
+    index = done
+    for batches in passes.take(epoch, model.steps_per_execution, done):
         if watched:
             begin(index)
         logs = step(batches)
