@@ -15,7 +15,7 @@ ALIASES = """
     arcsinh arccosh arctanh reciprocal absolute negative sign floor ceil round
     logical_not isnan isinf isfinite bitwise_not
     add subtract multiply maximum minimum true_divide arctan2 logaddexp hypot
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd real imag
     equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
     where reshape transpose broadcast_to expand_dims squeeze tile flip roll repeat
     moveaxis swapaxes tril triu diagonal diag concatenate stack matmul dot tensordot sort
@@ -48,6 +48,9 @@ class ArrayKernels:
 
     def rsqrt(self, x: Array) -> Array:
         return self.xp.reciprocal(self.xp.sqrt(x))
+
+    def i0(self, x: Array) -> Array:
+        return self.xp.i0(x).astype(x.dtype)
 
     # Reductions ----------------------------------------------------------------
 
@@ -178,8 +181,14 @@ class ArrayKernels:
     def norm(self, x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
         return self.xp.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
-    def lstsq(self, a: Array, b: Array, rcond: float | None = None) -> Array:
-        return self.xp.linalg.lstsq(a, b, rcond=rcond)[0]
+    def slogdet(self, x: Array) -> tuple[Array, Array]:
+        return tuple(self.xp.linalg.slogdet(x))
+
+    # Fourier transforms ----------------------------------------------------------
+
+    def rfft(self, x: Array, n: int) -> tuple[Array, Array]:
+        found = self.xp.fft.rfft(x, n)
+        return self.xp.real(found), self.xp.imag(found)
 
     # Neural networks ---------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from keraslite.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from keraslite.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from keraslite.callbacks.loggers import CSVLogger, History, ProgbarLogger
 from keraslite.callbacks.model_checkpoint import ModelCheckpoint
+from keraslite.callbacks.orbax import OrbaxCheckpoint
 from keraslite.callbacks.remote_monitor import RemoteMonitor
+from keraslite.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -22,9 +24,11 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

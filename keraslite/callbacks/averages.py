@@ -2,83 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from keraslite import ops
 from keraslite.callbacks.callback import Callback, Logs
+from keraslite.core.variable import Variable
 
 
 class SwapEMAWeights(Callback):
-    """Puts the moving averages of an optimizer in the place of the weights for evaluation.
+    """Puts the optimizer's moving averages in the place of the weights where these are used.
 
-    The optimizer must have been made with `use_ema=True`. The trained weights come back
-    after evaluation and prediction.
+    That is in evaluation, validation and prediction; afterwards the weights come back.
 
     Args:
-        swap_on_epoch: also between the end of an epoch and the beginning of the next one, so
-            that callbacks after this one, such as `ModelCheckpoint`, see the averages.
+        swap_on_epoch: also from the end of an epoch to the start of the next one, so that
+            callbacks after this one, such as `ModelCheckpoint`, see the averages.
 
     Raises:
-        ValueError: if the optimizer keeps no averages.
+        ValueError: when it is used, if the optimizer has no `use_ema=True`.
 
     Example:
-        >>> model.compile(keras.optimizers.Adam(use_ema=True, ema_momentum=0.9), "mse")
+        >>> model.compile(keras.optimizers.Adam(use_ema=True), "mse")
         >>> model.fit(x, y, validation_split=0.2, callbacks=[keras.callbacks.SwapEMAWeights()])
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
-        self._swapped = False
+        self._kept: list[tuple[Variable, Any]] | None = None
+        self._own_swap = False
 
-    def set_model(self, model: Any) -> None:
-        super().set_model(model)
-        self._swapped = False
-
-    def _pairs(self) -> Iterator[tuple[Any, Any]]:
-        """Trained variables with their averages."""
+    def _optimizers(self) -> list[Any]:
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not getattr(optimizer, "use_ema", False):
-            raise ValueError(
-                "SwapEMAWeights needs an optimizer that keeps averages. Make it with "
-                f"`use_ema=True`. Received: {optimizer!r}"
-            )
-        if optimizer.built:
-            yield from optimizer._averaged()
+        return list(getattr(optimizer, "optimizers", [optimizer]))
 
-    def _swap(self, swapped: bool) -> None:
-        """Have the averages in place (`swapped`) or the trained weights."""
-        if swapped == self._swapped:
-            return
-        self._swapped = swapped
-        for variable, average in self._pairs():
-            value = variable.numpy()
+    def _put_averages(self) -> bool:
+        """Whether the averages took the place of the weights just now."""
+        averaging = [o for o in self._optimizers() if getattr(o, "use_ema", False)]
+        if not averaging:
+            raise ValueError(
+                "SwapEMAWeights needs an optimizer that keeps moving averages: make it with "
+                "`use_ema=True`."
+            )
+        # Before the first update there are no averages.
+        pairs = [p for o in averaging if o.built and int(o.iterations) for p in o._averaged()]
+        if self._kept is not None or not pairs:
+            return False
+        self._kept = [(variable, ops.copy(variable.value)) for variable, _ in pairs]
+        for variable, average in pairs:
             variable.assign(average.value)
-            average.assign(value)
+        return True
+
+    def _put_back(self) -> None:
+        if self._kept is not None:
+            for variable, value in self._kept:
+                variable.assign(value)
+            self._kept = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.swap_on_epoch:
-            self._swap(False)
+        self._put_back()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if not self.swap_on_epoch:
-            return
-        self._swap(True)
-        if epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training:
-            # `fit` ends with the averages in place, which they are already.
-            for variable, average in self._pairs():
-                average.assign(variable.value)
-            self._swapped = False
+        if self.swap_on_epoch:
+            self._put_averages()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        # The optimizer has put the averages in place for good.
+        self._kept = None
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        self._swap(True)
+        self._own_swap = self._put_averages()
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        self._swap(False)
+        if self._own_swap:
+            self._put_back()
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
-        self._swap(True)
+        self._own_swap = self._put_averages()
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
-        self._swap(False)
+        if self._own_swap:
+            self._put_back()

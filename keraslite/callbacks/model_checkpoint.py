@@ -3,15 +3,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from keraslite.callbacks.callback import Logs
 from keraslite.callbacks.monitor import Monitor
+from keraslite.callbacks.periodic import Periodic
 from keraslite.utils.console import say
 
 
-class ModelCheckpoint(Monitor):
+class Saver(Monitor, Periodic):
+    """Base of callbacks that save the model now and then, or when it is better than before."""
+
+    def __init__(
+        self,
+        monitor: str,
+        verbose: int,
+        save_best_only: bool,
+        mode: str,
+        save_freq: int | str,
+        initial_value_threshold: float | None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        self._set_frequency(save_freq)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.best = initial_value_threshold
+
+    def _destination(self, logs: Logs | None, batch: int | None) -> Any:
+        """Where to save, in words that the user knows."""
+        raise NotImplementedError
+
+    def _save(self, destination: Any) -> None:
+        raise NotImplementedError
+
+    def _act(self, logs: Logs | None, batch: int | None) -> None:
+        message = "saving model"
+        if self.save_best_only:
+            value = self._value(logs, "no model is saved")
+            if value is None:
+                return
+            if not self._improves(value, self.best):
+                self._say(f"{self.monitor} did not improve from {self.best:.5f}")
+                return
+            best = "None" if self.best is None else f"{self.best:.5f}"
+            message = f"{self.monitor} improved from {best} to {value:.5f}, saving model"
+            self.best = value
+        destination = self._destination(logs, batch)
+        self._say(f"{message} to {destination}")
+        self._save(destination)
+        self._say(f"finished saving model to {destination}")
+
+    def _say(self, text: str) -> None:
+        if self.verbose:
+            say(f"\nEpoch {self._epoch + 1}: {text}")
+
+
+class ModelCheckpoint(Saver):
     """Saves the model, or its weights, after every epoch or every so many batches.
 
     Args:
@@ -45,7 +92,7 @@ class ModelCheckpoint(Monitor):
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode)
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath = os.fspath(filepath)
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
@@ -53,68 +100,16 @@ class ModelCheckpoint(Monitor):
                 f"`filepath` must end in {ending!r} when `save_weights_only={save_weights_only}`. "
                 f"Received: {self.filepath}"
             )
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ValueError(
-                "`save_freq` must be 'epoch' or a number of batches. "
-                f"Received: save_freq={save_freq!r}"
-            )
-        self.verbose = verbose
-        self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
-        self.best = initial_value_threshold
-        self._epoch = 0
-        self._batches = 0
-        self._last_batch = -1
 
-    def _idle_hooks(self) -> tuple[Callable[..., Any], ...]:
-        return (ModelCheckpoint.on_train_batch_end,) if self.save_freq == "epoch" else ()
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-        self._last_batch = -1
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
-            return
-        # One call may stand for several batches.
-        before = self._batches // int(self.save_freq)
-        self._batches += batch - self._last_batch
-        self._last_batch = batch
-        if self._batches // int(self.save_freq) > before:
-            self._save(logs, batch)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-        if self.save_freq == "epoch":
-            self._save(logs, None)
-
-    def _save(self, logs: Logs | None, batch: int | None) -> None:
-        message = "saving model"
-        if self.save_best_only:
-            value = self._value(logs, "no model is saved")
-            if value is None:
-                return
-            if not self._improves(value, self.best):
-                self._say(f"{self.monitor} did not improve from {self.best:.5f}")
-                return
-            best = "None" if self.best is None else f"{self.best:.5f}"
-            message = f"{self.monitor} improved from {best} to {value:.5f}, saving model"
-            self.best = value
-        filepath = self._filled(logs, batch)
-        self._say(f"{message} to {filepath}")
-        os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
+    def _save(self, destination: str) -> None:
+        os.makedirs(os.path.dirname(destination) or ".", exist_ok=True)
         if self.save_weights_only:
-            self.model.save_weights(filepath, overwrite=True)
+            self.model.save_weights(destination, overwrite=True)
         else:
-            self.model.save(filepath, overwrite=True)
-        self._say(f"finished saving model to {filepath}")
+            self.model.save(destination, overwrite=True)
 
-    def _say(self, text: str) -> None:
-        if self.verbose:
-            say(f"\nEpoch {self._epoch + 1}: {text}")
-
-    def _filled(self, logs: Logs | None, batch: int | None) -> str:
+    def _destination(self, logs: Logs | None, batch: int | None) -> str:
         if "{" not in self.filepath:
             return self.filepath
         fields: dict[str, Any] = {**(logs or {}), "epoch": self._epoch + 1}

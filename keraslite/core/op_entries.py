@@ -133,6 +133,8 @@ _CALLED_WITH = {
     "slice_update": ("inputs", "start_indices", "updates"),
     "trapezoid": ("y",),
 }
+# An argument of the op whose items are keywords of the call.
+_KEYWORDS = {"rearrange": "axes_lengths"}
 
 
 def _camel(name: str) -> str:
@@ -187,7 +189,8 @@ def op_entry(call: OpCall) -> dict[str, Any]:
     nodes = call._inbound_nodes
     arguments = _bound(call, nodes[0] if nodes else None)
     called = _called_with(call.op)
-    config = {k: serialize_value(v) for k, v in arguments.items() if k not in called}
+    left_out = (*called, _KEYWORDS.get(name))
+    config = {k: serialize_value(v) for k, v in arguments.items() if k not in left_out}
     kind = class_name(call.op)
     if kind not in _functions():
         raise ValueError(
@@ -211,7 +214,8 @@ def op_arguments(node: Node) -> tuple[tuple, dict[str, Any]]:
     values = tuple(arguments[name] for name in _called_with(call.op))
     name = _public_name(call.op)
     variadic = _before_variadic(_functions()[_CLASSES.get(name, _camel(name))]) is not None
-    return (tuple(values[0]) if variadic else values), {}
+    keywords = dict(arguments.get(_KEYWORDS.get(name, ""), {}))
+    return (tuple(values[0]) if variadic else values), keywords
 
 
 # Reading -------------------------------------------------------------------------------

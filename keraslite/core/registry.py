@@ -236,6 +236,11 @@ def builtin_object(name: str, module: str | None = None) -> Any:
     return None
 
 
+def saved_name(cls: type) -> str:
+    """The name that files have for a class, mostly its own."""
+    return vars(cls).get("_saved_name", cls.__name__)
+
+
 def keras_module_of(cls: type) -> str | None:
     """The module that files name for a class of ours, None for a user's class."""
     package, _, inner = cls.__module__.partition(".")
@@ -246,7 +251,7 @@ def keras_module_of(cls: type) -> str | None:
     area = inner.partition(".")[0]
     first = [m for m in NAMESPACES if m.split(".")[1] == area][::-1]
     for module in [*first, *NAMESPACES]:
-        if _export(module, cls.__name__) is cls:
+        if _export(module, saved_name(cls)) is cls:
             return module
     return None
 

@@ -203,7 +203,7 @@ def _object(obj: Any) -> dict[str, Any]:
         registered = cls.__name__
     found: dict[str, Any] = {
         "module": module,
-        "class_name": cls.__name__,
+        "class_name": registry.saved_name(cls),
         "config": obj.get_config(),
         "registered_name": registered,
     }

@@ -76,6 +76,22 @@ def reduce(x: Shape, axis: Any = None, keepdims: bool = False, *static: Any) -> 
     return tuple(n for i, n in enumerate(x) if i not in axes)
 
 
+def reduce_filled(x: Shape, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Shape:
+    """Reductions that have no value for an empty axis unless there is an `initial` one."""
+    axes = canonical_axes(axis, len(x))
+    if initial is None and 0 in [x[i] for i in axes]:
+        raise ValueError("There is no extreme of nothing: an axis is empty. Give `initial`.")
+    return reduce(x, axis, keepdims)
+
+
+def index_of(x: Shape, axis: int | None = None, keepdims: bool = False) -> Shape:
+    """Reductions to the index of one element."""
+    found = reduce(x, axis, keepdims)
+    if 0 in ([x[axis]] if axis is not None else x):
+        raise ValueError("There is no extreme of nothing: an axis is empty.")
+    return found
+
+
 def window(
     size: int | None, kernel: int, stride: int, padding: str, dilation: int = 1
 ) -> int | None:

@@ -7,8 +7,25 @@ from typing import Any
 from keraslite.core.registry import Catalog
 from keraslite.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraslite.layers.attention import MultiHeadAttention
-from keraslite.layers.basic import Embedding, Identity, Lambda, Masking
+from keraslite.layers.attention_dot import AdditiveAttention, Attention
+from keraslite.layers.attention_grouped import GroupedQueryAttention
+from keraslite.layers.basic import Embedding, Identity, Lambda, Masking, ReversibleEmbedding
 from keraslite.layers.convolution import Conv1D, Conv2D, Conv3D
+from keraslite.layers.convolution_depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from keraslite.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from keraslite.layers.cropping import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from keraslite.layers.dense import Dense
 from keraslite.layers.einsum_dense import EinsumDense
 from keraslite.layers.input_layer import Input, InputLayer
@@ -33,7 +50,19 @@ from keraslite.layers.merging import (
     subtract,
 )
 from keraslite.layers.normalization import BatchNormalization, LayerNormalization
+from keraslite.layers.normalization_group import (
+    GroupNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from keraslite.layers.normalization_spectral import SpectralNormalization
 from keraslite.layers.pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
@@ -48,8 +77,20 @@ from keraslite.layers.pooling import (
     MaxPooling3D,
 )
 from keraslite.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell
-from keraslite.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
-from keraslite.layers.shaping import Flatten, Permute, RepeatVector, Reshape, ZeroPadding2D
+from keraslite.layers.recurrent_conv import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from keraslite.layers.recurrent_stacked import StackedRNNCells
+from keraslite.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from keraslite.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from keraslite.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from keraslite.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 # Other names of the same layers.
@@ -66,6 +107,14 @@ GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = (
     GlobalMaxPooling3D,
 )
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+# The class has the name that its own name and paths in files come from.
+GroupQueryAttention = GroupedQueryAttention
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -87,7 +136,16 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 __all__ = [
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
+    "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -99,12 +157,26 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "ELU",
@@ -113,6 +185,7 @@ __all__ = [
     "Flatten",
     "GRU",
     "GRUCell",
+    "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -126,6 +199,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -149,17 +224,34 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RNN",
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "ReversibleEmbedding",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "Wrapper",
+    "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
     "average",
     "concatenate",

@@ -10,7 +10,6 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core.errors import describe
-from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.einsum_dense import EinsumDense
 from keraslite.layers.options import WeightedLayer, check_positive, known_size
 from keraslite.layers.regularization import Dropout
@@ -18,146 +17,73 @@ from keraslite.layers.regularization import Dropout
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-class MultiHeadAttention(WeightedLayer):
-    """Attention of queries to keys in several subspaces at once.
+def masked_softmax(scores: Any, mask: Any = None, axes: tuple[int, ...] = (-1,)) -> Any:
+    """Softmax over the scores where `mask` is True; even weights where it nowhere is."""
+    if mask is not None:
+        low = -3e4 if ops.dtype(scores) == "float16" else -1e9
+        scores = ops.where(mask, scores, low)
+    return ops.softmax(scores, axis=axes if len(axes) > 1 else axes[0])
 
-    Args:
-        num_heads: number of heads.
-        key_dim: size of each head for queries and keys.
-        value_dim: size of each head for values; `key_dim` by default.
-        dropout: share of attention scores dropped in training.
-        use_bias: whether the projections have biases.
-        output_shape: features of the output; those of the query by default.
-        attention_axes: axes attended over; all but the first and last by default.
-        sliding_window: attend to so many steps on each side only.
-        flash_attention: True asks for the engine's flash kernel, None leaves it to the
-            engine.
-        kernel_initializer, bias_initializer: initial values.
-        kernel_regularizer, bias_regularizer: penalties.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: applied after each update.
-        use_gate: gate the output by a projection of the query (not yet available).
-        seed: of dropout.
 
-    Call arguments:
-        query: `(batch, T, features)`.
-        value: `(batch, S, features)`.
-        key: `(batch, S, features)`; `value` by default.
-        query_mask, value_mask, key_mask: False for steps that do not count.
-        attention_mask: `(batch, T, S)`, True where a query sees a key.
-        return_attention_scores: also return `(batch, heads, T, S)`.
-        use_causal_mask: no query sees a later key.
+class BaseAttention(WeightedLayer):
+    """What attention layers with projections share; see `MultiHeadAttention`."""
 
-    Returns:
-        `(batch, T, features)`, and the scores when asked for.
-    """
+    _not_in_config = frozenset({"flash_attention"})
+    _writes_activity_regularizer = True
+    #: The axes attended over.
+    attention_axes: Any = (1,)
 
-    def __init__(
+    def _set_attention(
         self,
-        num_heads: int,
-        key_dim: int,
-        value_dim: int | None = None,
-        dropout: float = 0.0,
-        use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
-        sliding_window: int | None = None,
-        flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: int | None = None,
-        **kwargs: Any,
+        dropout: float,
+        use_bias: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        use_gate: bool,
+        seed: int | None,
+        **options: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        check_positive(self, num_heads=num_heads, key_dim=key_dim)
-        if use_gate:
-            raise NotImplementedError("MultiHeadAttention: `use_gate` is not available yet.")
         if sliding_window is not None:
             check_positive(self, sliding_window=sliding_window)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = value_dim or key_dim
         self.dropout = dropout
         self.use_bias = use_bias
         self.use_gate = use_gate
         self.sliding_window = sliding_window
         self.flash_attention = flash_attention
         self.seed = seed
-        self._output_shape = (
-            None
-            if output_shape is None
-            else (output_shape,)
-            if isinstance(output_shape, int)
-            else tuple(output_shape)
-        )
-        self.attention_axes = (
-            (attention_axes,)
-            if isinstance(attention_axes, int)
-            else None
-            if attention_axes is None
-            else tuple(attention_axes)
-        )
-        self._set_options(
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._set_options(**options)
         self.supports_masking = True
 
-    _not_in_config = frozenset({"flash_attention"})
-    _writes_activity_regularizer = True
+    def _build_projections(
+        self,
+        shapes: tuple[Any, Any, Any],
+        heads: tuple[int, int],
+        sizes: tuple[int, int],
+        outputs: tuple[int, ...],
+    ) -> None:
+        """Make the dense layers.
 
-    @property
-    def output_shape(self) -> Any:
-        return self._output_shape
-
-    @property
-    def query_dense(self) -> EinsumDense:
-        """The projection of queries."""
-        return self._query_dense
-
-    @property
-    def key_dense(self) -> EinsumDense:
-        """The projection of keys."""
-        return self._key_dense
-
-    @property
-    def value_dense(self) -> EinsumDense:
-        """The projection of values."""
-        return self._value_dense
-
-    @property
-    def output_dense(self) -> EinsumDense:
-        """The projection of the heads' outputs."""
-        return self._output_dense
-
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        key_shape = value_shape if key_shape is None else key_shape
-        rank = len(query_shape)
-        if self.attention_axes is None:
-            self.attention_axes = tuple(range(1, rank - 1))
-        else:
-            self.attention_axes = tuple(axis % rank for axis in self.attention_axes)
-        if known_size(self, value_shape, 1) != key_shape[1] if value_shape[1] else False:
+        Args:
+            shapes: of query, value and key.
+            heads: of queries, and of keys and values.
+            sizes: of each head for keys and for values.
+            outputs: sizes of the output's last axes.
+        """
+        query, value, key = shapes
+        if None not in (value[1], key[1]) and value[1] != key[1]:
             raise ValueError(
                 f"Layer {self.name!r}: `value` and `key` must have as many steps. "
-                f"Received: value {tuple(value_shape)}, key {tuple(key_shape)}"
+                f"Received: value {tuple(value)}, key {tuple(key)}"
             )
-        features = self._output_shape or (known_size(self, query_shape, -1),)
-        self._query_dense = self._projection("query", query_shape, (self.num_heads, self.key_dim))
-        self._key_dense = self._projection("key", key_shape, (self.num_heads, self.key_dim))
-        self._value_dense = self._projection("value", value_shape, (self.num_heads, self.value_dim))
-        inner = (*query_shape[:-1], self.num_heads, self.value_dim)
-        self._output_dense = self._projection("attention_output", inner, features, contracted=2)
+        self._heads, (many, few), (size, value_size) = heads, heads, sizes
+        self._output_features = outputs
+        self._query_dense = self._projection("query", query, (many, size))
+        self._key_dense = self._projection("key", key, (few, size))
+        if self.use_gate:
+            self._gate_dense = self._projection("gate", query, (many, value_size))
+        self._value_dense = self._projection("value", value, (few, value_size))
+        inner = (*query[:-1], many, value_size)
+        self._output_dense = self._projection("attention_output", inner, outputs, contracted=2)
         self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
 
     def _projection(
@@ -205,24 +131,28 @@ class MultiHeadAttention(WeightedLayer):
         )
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         drops = bool(training) and self.dropout > 0
+        scores = None
         if len(query.shape) == 3 and not return_attention_scores and not drops:
-            if mask is not None:
-                mask = ops.expand_dims(mask, 1)
             context = ops.dot_product_attention(
                 q,
                 k,
                 v,
-                mask=mask,
-                scale=1.0 / math.sqrt(self.key_dim),
+                mask=None if mask is None else ops.expand_dims(mask, 1),
+                scale=1.0 / math.sqrt(q.shape[-1]),
                 flash_attention=self.flash_attention,
             )
-            return self._output_dense(context)
-        context, scores = self._attend(q, k, v, mask, training)
+        else:
+            context, scores = self._attend(q, k, v, mask, training)
+        if self.use_gate:
+            context = context * ops.sigmoid(self._gate_dense(query))
         output = self._output_dense(context)
         return (output, scores) if return_attention_scores else output
 
     def _attend(self, q: Any, k: Any, v: Any, mask: Any, training: Any) -> tuple[Any, Any]:
         """Attention over any axes; `q`, `k`, `v` are `(..., heads, size)`."""
+        many, few = self._heads
+        if many != few:
+            k, v = (ops.repeat(x, many // few, axis=-2) for x in (k, v))
         rank = len(q.shape)
         axes = self.attention_axes
         letters = iter(_LETTERS)
@@ -234,20 +164,14 @@ class MultiHeadAttention(WeightedLayer):
         heads = names[rank - 2]
         batch = [names[i] for i in range(rank - 2) if i not in axes]
         scores_spec = "".join([*batch, heads, *(names[a] for a in axes), *(keys[a] for a in axes)])
-        q = ops.multiply(q, 1.0 / math.sqrt(self.key_dim))
+        q = ops.multiply(q, 1.0 / math.sqrt(q.shape[-1]))
         scores = ops.einsum(f"{''.join(names)},{''.join(keys)}->{scores_spec}", q, k)
         if mask is not None:
             mask = ops.expand_dims(mask, len(batch))
-            low = -3e4 if self.compute_dtype == "float16" else -1e9
-            scores = ops.add(
-                scores, ops.multiply(ops.subtract(1.0, ops.cast(mask, scores.dtype)), low)
-            )
-        count = len(axes)
-        if count == 1:
-            weights = ops.softmax(scores, axis=-1)
-        else:
-            last = tuple(range(-count, 0))
-            weights = ops.exp(scores - ops.logsumexp(scores, axis=last, keepdims=True))
+        weights = masked_softmax(scores, mask, tuple(range(-len(axes), 0)))
+        if mask is not None:
+            # A query that sees nothing gets nothing.
+            weights = ops.where(mask, weights, 0)
         dropped = self._dropout_layer(weights, training=training)
         values = [*keys[:-1], value_size]
         context_spec = "".join([*names[:-1], value_size])
@@ -305,24 +229,151 @@ class MultiHeadAttention(WeightedLayer):
                     f"Layer {self.name!r}: `{what}` must have shape (batch, steps, features). "
                     f"Received: {describe(x)}"
                 )
-        features = self._output_shape or (query.shape[-1],)
-        output = KerasTensor(
-            (*query.shape[:-1], *features), self.compute_dtype, record_history=False
-        )
+        output = self._spec_of((*query.shape[:-1], *self._output_features))
         if not return_attention_scores:
             return output
         axes = self.attention_axes
         batch = [query.shape[i] for i in range(len(query.shape) - 1) if i not in axes]
         shape = (
             *batch,
-            self.num_heads,
+            self._heads[0],
             *(query.shape[a] for a in axes),
             *(key.shape[a] for a in axes),
         )
-        return output, KerasTensor(shape, self.compute_dtype, record_history=False)
+        return output, self._spec_of(shape)
 
     def compute_mask(self, query: Any, previous_mask: Any) -> Any:
         return previous_mask
+
+
+class MultiHeadAttention(BaseAttention):
+    """Attention of queries to keys in several subspaces at once.
+
+    Args:
+        num_heads: number of heads.
+        key_dim: size of each head for queries and keys.
+        value_dim: size of each head for values; `key_dim` by default.
+        dropout: share of attention scores dropped in training.
+        use_bias: whether the projections have biases.
+        output_shape: features of the output; those of the query by default.
+        attention_axes: axes attended over; all but the first and last by default.
+        sliding_window: attend to so many steps on each side only.
+        flash_attention: True asks for the engine's flash kernel, None leaves it to the
+            engine.
+        kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update.
+        use_gate: gate the heads by the sigmoid of a projection of the query.
+        seed: of dropout.
+
+    Call arguments:
+        query: `(batch, T, features)`.
+        value: `(batch, S, features)`.
+        key: `(batch, S, features)`; `value` by default.
+        query_mask, value_mask, key_mask: False for steps that do not count.
+        attention_mask: `(batch, T, S)`, True where a query sees a key.
+        return_attention_scores: also return `(batch, heads, T, S)`.
+        use_causal_mask: no query sees a later key.
+
+    Returns:
+        `(batch, T, features)`, and the scores when asked for.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        check_positive(self, num_heads=num_heads, key_dim=key_dim)
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = value_dim or key_dim
+        self._output_shape = _sequence(output_shape)
+        self.attention_axes = _sequence(attention_axes)
+        self._set_attention(
+            dropout=dropout,
+            use_bias=use_bias,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            use_gate=use_gate,
+            seed=seed,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    @property
+    def output_shape(self) -> Any:
+        return self._output_shape
+
+    @property
+    def query_dense(self) -> EinsumDense:
+        """The projection of queries."""
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> EinsumDense:
+        """The projection of keys."""
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> EinsumDense:
+        """The projection of values."""
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> EinsumDense:
+        """The projection of the heads' outputs."""
+        return self._output_dense
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        rank = len(query_shape)
+        if self.attention_axes is None:
+            self.attention_axes = tuple(range(1, rank - 1))
+        else:
+            self.attention_axes = tuple(axis % rank for axis in self.attention_axes)
+        self._build_projections(
+            (query_shape, value_shape, key_shape),
+            (self.num_heads, self.num_heads),
+            (self.key_dim, self.value_dim),
+            self._output_shape or (known_size(self, query_shape, -1),),
+        )
+
+    def _mask(
+        self,
+        query: Any,
+        key: Any,
+        query_mask: Any,
+        value_mask: Any,
+        key_mask: Any,
+        attention_mask: Any,
+        causal: bool,
+    ) -> Any:
+        # As in Keras the query mask only goes on to the next layer.
+        return super()._mask(query, key, None, value_mask, key_mask, attention_mask, causal)
 
 
 def _again(initializer: Any) -> Any:
@@ -332,3 +383,7 @@ def _again(initializer: Any) -> Any:
     if hasattr(initializer, "from_config"):
         return type(initializer).from_config(initializer.get_config())
     return initializer
+
+
+def _sequence(value: Any) -> tuple[int, ...] | None:
+    return None if value is None else (value,) if isinstance(value, int) else tuple(value)

@@ -1,4 +1,4 @@
-"""Small layers: Embedding, Masking, Identity, Lambda."""
+"""Small layers: Embedding and its reverse, Masking, Identity, Lambda."""
 
 from __future__ import annotations
 
@@ -80,6 +80,84 @@ class Embedding(WeightedLayer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class ReversibleEmbedding(Embedding):
+    """An `Embedding` that also goes back, from vectors to a score for each integer.
+
+    Press and Wolf, "Using the Output Embedding to Improve Language Models",
+    https://arxiv.org/abs/1608.05859
+
+    Args:
+        input_dim: number of integers, from 0 to `input_dim - 1`.
+        output_dim: length of the vectors.
+        tie_weights: whether the way back uses the same table, or one of its own.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: options of
+            the tables.
+        mask_zero: whether 0 stands for "no value", which later layers skip.
+        reverse_dtype: dtype of the way back; by default the compute dtype.
+        logit_soft_cap: scores are squeezed to `cap * tanh(scores / cap)`.
+
+    Call arguments:
+        inputs: `(batch, ...)` integers, or `(batch, ..., output_dim)` vectors to go back.
+        reverse: whether to go back.
+
+    Returns:
+        `(batch, ..., output_dim)`, or `(batch, ..., input_dim)` on the way back.
+
+    Example:
+        >>> layer = keras.layers.ReversibleEmbedding(100, 8)
+        >>> layer(layer(np.array([[1, 2, 3]])), reverse=True).shape
+        (1, 3, 100)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer,
+            embeddings_regularizer,
+            embeddings_constraint,
+            mask_zero,
+            **kwargs,
+        )
+        self.tie_weights = tie_weights
+        self.reverse_dtype = reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            self.reverse_embeddings = self._add("reverse_embeddings", shape, "embeddings")
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            return super().call(inputs)
+        table = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        dtype = self.reverse_dtype or self.compute_dtype
+        scores = ops.matmul(ops.cast(inputs, dtype), ops.cast(table, dtype))
+        cap = self.logit_soft_cap
+        return scores if cap is None else ops.multiply(ops.tanh(ops.divide(scores, cap)), cap)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        # Vectors are told from integers by their axes: a mask is for integers only.
+        vectors = "float" in ops.dtype(inputs) and len(inputs.shape) > 2
+        if vectors and inputs.shape[-1] == self.output_dim:
+            return previous_mask
+        return super().compute_mask(inputs, previous_mask)
 
 
 class Masking(Layer):

@@ -11,7 +11,12 @@ from typing import Any
 from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import WeightedLayer, check_positive, known_size
+from keraslite.layers.options import (
+    WeightedLayer,
+    arguments_of,
+    check_positive,
+    known_size,
+)
 
 
 def as_tuple(layer: Any, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:
@@ -40,13 +45,12 @@ def one_of(layer: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
 class ConvolutionBase(WeightedLayer):
     """What all convolutions share: windows, data format, and the options of the weights."""
 
-    #: Said by the class, not by an argument.
-    _not_in_config = frozenset({"rank", "paddings"})
+    _not_in_config = frozenset({"paddings"})
     _writes_activity_regularizer = True
+    rank: int
 
     def __init__(
         self,
-        rank: int,
         kernel_size: Any,
         strides: Any,
         padding: str,
@@ -57,7 +61,7 @@ class ConvolutionBase(WeightedLayer):
     ) -> None:
         own = {k: options.pop(k) for k in list(options) if _is_option(k)}
         super().__init__(**options)
-        self.rank = rank
+        rank = self.rank
         self.kernel_size = as_tuple(self, "kernel_size", kernel_size, rank)
         self.strides = as_tuple(self, "strides", strides, rank)
         self.dilation_rate = as_tuple(self, "dilation_rate", dilation_rate, rank)
@@ -104,7 +108,6 @@ class BaseConv(ConvolutionBase):
 
     def __init__(
         self,
-        rank: int,
         filters: int,
         kernel_size: Any,
         strides: Any = 1,
@@ -114,9 +117,9 @@ class BaseConv(ConvolutionBase):
         groups: int = 1,
         **options: Any,
     ) -> None:
-        paddings = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
+        paddings = ("valid", "same", "causal") if self.rank == 1 else ("valid", "same")
         super().__init__(
-            rank, kernel_size, strides, padding, data_format, dilation_rate, paddings, **options
+            kernel_size, strides, padding, data_format, dilation_rate, paddings, **options
         )
         check_positive(self, filters=filters, groups=groups)
         if filters % groups:
@@ -179,6 +182,7 @@ _CONV_DOC = """{what} convolution.
 
 
 class Conv1D(BaseConv):
+    rank = 1
     __doc__ = _CONV_DOC.format(
         what="1D (temporal)",
         rank=1,
@@ -206,10 +210,11 @@ class Conv1D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(1, **_given(locals()))
+        super().__init__(**arguments_of(locals()))
 
 
 class Conv2D(BaseConv):
+    rank = 2
     __doc__ = _CONV_DOC.format(
         what="2D (spatial)",
         rank=2,
@@ -237,10 +242,11 @@ class Conv2D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(2, **_given(locals()))
+        super().__init__(**arguments_of(locals()))
 
 
 class Conv3D(BaseConv):
+    rank = 3
     __doc__ = _CONV_DOC.format(
         what="3D (volumetric)",
         rank=3,
@@ -268,10 +274,4 @@ class Conv3D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(3, **_given(locals()))
-
-
-def _given(local: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor that only passes them on."""
-    found = {k: v for k, v in local.items() if k not in ("self", "kwargs", "__class__")}
-    return {**found, **local["kwargs"]}
+        super().__init__(**arguments_of(locals()))

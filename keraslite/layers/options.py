@@ -33,6 +33,23 @@ class WeightedLayer(Layer):
         return self.add_weight(name=name, shape=shape, **kwargs)
 
 
+def arguments_of(local: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor that only passes them on, from its `locals()`."""
+    found = {k: v for k, v in local.items() if k not in ("self", "kwargs", "__class__")}
+    return {**found, **local["kwargs"]}
+
+
+def make_class(
+    module: str, name: str, base: type, doc: str, init: Any = None, **members: Any
+) -> Any:
+    """A subclass of `base` that differs by a constructor and some members, such as a rank."""
+    namespace = {"__doc__": doc, "__module__": module, "__qualname__": name, **members}
+    if init is not None:
+        init.__qualname__ = f"{name}.__init__"
+        namespace["__init__"] = init
+    return type(name, (base,), namespace)
+
+
 def check_positive(layer: Layer, **sizes: Any) -> None:
     """Raise a ValueError unless every given size is a positive integer."""
     for name, value in sizes.items():

@@ -1,4 +1,4 @@
-"""Pooling of rank 1, 2 and 3, local and global."""
+"""Pooling of rank 1, 2 and 3: local, global, and to a given size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from keraslite.config import standardize_data_format
 from keraslite.layers.convolution import as_tuple, one_of
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
+from keraslite.layers.options import make_class
 
 
 class BasePooling(Layer):
@@ -61,6 +62,22 @@ class BaseGlobalPooling(Layer):
         return getattr(ops, self._reduce)(inputs, axis=self._axes(), keepdims=self.keepdims)
 
 
+class BaseAdaptivePooling(Layer):
+    """A reduction to a given number of positions; subclasses name the op and the rank."""
+
+    rank: int
+    _pool: str
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = as_tuple(self, "output_size", output_size, self.rank)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        return getattr(ops, self._pool)(inputs, self.output_size, self.data_format)
+
+
 _DOC = """{what} over windows of {rank} ax{e}s.
 
     Args:
@@ -75,6 +92,14 @@ _GLOBAL_DOC = """{what} over all positions of {rank} ax{e}s.
     Args:
         data_format: `"channels_last"` or `"channels_first"`.
         keepdims: whether the reduced axes stay with size 1.
+    """
+_ADAPTIVE_DOC = """{what} over windows that part {rank} ax{e}s into `output_size` positions.
+
+    Position `i` of `n` covers the inputs from `floor(i * size / n)` to `ceil((i + 1) * size / n)`.
+
+    Args:
+        output_size: number of positions, an integer or one for each axis.
+        data_format: `"channels_last"` or `"channels_first"`.
     """
 
 
@@ -93,19 +118,17 @@ def _local(name: str, rank: int, pool: str, what: str) -> type[BasePooling]:
         BasePooling.__init__(self, pool_size, strides, padding, data_format, name, **kwargs)
 
     doc = _DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
-    return _class(name, BasePooling, __init__, doc, rank=rank, _pool=pool)
+    return make_class(__name__, name, BasePooling, doc, __init__, rank=rank, _pool=pool)
 
 
 def _global(name: str, rank: int, reduce: str, what: str) -> type[BaseGlobalPooling]:
     doc = _GLOBAL_DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
-    return _class(name, BaseGlobalPooling, None, doc, rank=rank, _reduce=reduce)
+    return make_class(__name__, name, BaseGlobalPooling, doc, rank=rank, _reduce=reduce)
 
 
-def _class(name: str, base: type, init: Any, doc: str, **members: Any) -> Any:
-    namespace = {"__doc__": doc, "__module__": __name__, "__qualname__": name, **members}
-    if init is not None:
-        namespace["__init__"] = init
-    return type(name, (base,), namespace)
+def _adaptive(name: str, rank: int, pool: str, what: str) -> type[BaseAdaptivePooling]:
+    doc = _ADAPTIVE_DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
+    return make_class(__name__, name, BaseAdaptivePooling, doc, rank=rank, _pool=pool)
 
 
 MaxPooling1D = _local("MaxPooling1D", 1, "max_pool", "Maximum")
@@ -114,6 +137,13 @@ MaxPooling3D = _local("MaxPooling3D", 3, "max_pool", "Maximum")
 AveragePooling1D = _local("AveragePooling1D", 1, "average_pool", "Mean")
 AveragePooling2D = _local("AveragePooling2D", 2, "average_pool", "Mean")
 AveragePooling3D = _local("AveragePooling3D", 3, "average_pool", "Mean")
+_MEANS, _MAXIMA = "adaptive_average_pool", "adaptive_max_pool"
+AdaptiveAveragePooling1D = _adaptive("AdaptiveAveragePooling1D", 1, _MEANS, "Mean")
+AdaptiveAveragePooling2D = _adaptive("AdaptiveAveragePooling2D", 2, _MEANS, "Mean")
+AdaptiveAveragePooling3D = _adaptive("AdaptiveAveragePooling3D", 3, _MEANS, "Mean")
+AdaptiveMaxPooling1D = _adaptive("AdaptiveMaxPooling1D", 1, _MAXIMA, "Maximum")
+AdaptiveMaxPooling2D = _adaptive("AdaptiveMaxPooling2D", 2, _MAXIMA, "Maximum")
+AdaptiveMaxPooling3D = _adaptive("AdaptiveMaxPooling3D", 3, _MAXIMA, "Maximum")
 GlobalMaxPooling1D = _global("GlobalMaxPooling1D", 1, "max", "Maximum")
 GlobalMaxPooling2D = _global("GlobalMaxPooling2D", 2, "max", "Maximum")
 GlobalMaxPooling3D = _global("GlobalMaxPooling3D", 3, "max", "Maximum")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 from keraslite import ops
 from keraslite.core import tree
+from keraslite.core.configurable import parameters_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import to_snake_case
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_arguments
+from keraslite.layers.recurrent_stacked import (
+    StackedRNNCells,
+    as_list,
+    build_cell,
+    call_cell,
+    check_cell,
+    output_size,
+    zero_state,
+)
 from keraslite.ops.recurrent import lstm
 
 
@@ -48,12 +59,9 @@ class RNN(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for needed in ("call", "state_size"):
-            if not hasattr(cell, needed):
-                raise ValueError(
-                    f"{type(self).__name__}: `cell` must have `{needed}`. "
-                    f"Received: {type(cell).__name__}"
-                )
+        if isinstance(cell, (list, tuple)):
+            cell = StackedRNNCells(cell)
+        check_cell(type(self).__name__, cell)
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -69,45 +77,36 @@ class RNN(Layer):
 
     @property
     def _output_size(self) -> Any:
-        size = getattr(self.cell, "output_size", None)
-        return size if size is not None else tree.flatten(self.cell.state_size)[0]
+        return output_size(self.cell)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         shape = (sequences_shape[0], *sequences_shape[2:])
-        if isinstance(self.cell, Layer) and not self.cell.built:
-            self.cell.build(shape)
-            self.cell.built = True
+        build_cell(self.cell, shape)
         if self.stateful:
             if sequences_shape[0] is None:
                 raise ValueError(
                     f"Layer {self.name!r}: a stateful layer needs the batch size. Give it with "
                     f"`Input(batch_shape=...)`. Received: shape={tuple(sequences_shape)}"
                 )
-            self.states = [
-                self.add_weight(
-                    shape=s.shape,
+            number = itertools.count()
+            self.states = tree.map_structure(
+                lambda state: self.add_weight(
+                    shape=state.shape,
                     initializer="zeros",
                     trainable=False,
-                    name=f"state_{i}",
+                    name=f"state_{next(number)}",
                     dtype=self.compute_dtype,
-                )
-                for i, s in enumerate(tree.flatten(self.get_initial_state(sequences_shape[0])))
-            ]
+                ),
+                self.get_initial_state(sequences_shape[0]),
+            )
 
     def get_initial_state(self, batch_size: Any) -> Any:
         """Zeros, or what the cell says, for `batch_size` samples."""
-        make = getattr(self.cell, "get_initial_state", None)
-        if make is not None:
-            state = make(batch_size=batch_size)
-        else:
-            state = tree.map_structure(
-                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype), self.cell.state_size
-            )
-        return list(state) if isinstance(state, (list, tuple)) else [state]
+        return zero_state(self.cell, batch_size, self.compute_dtype)
 
     def reset_state(self) -> None:
         """Set the states of a stateful layer to zero."""
-        for state in self.states or ():
+        for state in tree.flatten(self.states or ()):
             state.assign(ops.zeros(state.shape, dtype=state.dtype))
 
     reset_states = reset_state
@@ -126,21 +125,16 @@ class RNN(Layer):
         output = spec(batch, time, *sizes) if self.return_sequences else spec(batch, *sizes)
         if not self.return_state:
             return output
-        states = [
-            spec(batch, *(n if isinstance(n, (list, tuple)) else (n,)))
-            for n in tree.flatten(self.cell.state_size)
-        ]
-        return (output, *states)
+        return (output, *self._state_specs(lambda *sizes: spec(batch, *sizes)))
+
+    def _state_specs(self, spec: Callable[..., KerasTensor]) -> list[Any]:
+        """The last states, by a function from sizes without the batch."""
+        return as_list(tree.map_structure(spec, self.cell.state_size))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         mask = tree.flatten(previous_mask)[0]
         mask = mask if self.return_sequences else None
-        return (
-            [mask] + [None] * len(self.states or self._state_sizes()) if self.return_state else mask
-        )
-
-    def _state_sizes(self) -> list[Any]:
-        return tree.flatten(self.cell.state_size)
+        return [mask] + [None] * len(as_list(self.cell.state_size)) if self.return_state else mask
 
     # The loop --------------------------------------------------------------------------
 
@@ -155,15 +149,16 @@ class RNN(Layer):
             mask = mask[0]
         if initial_state is None:
             if self.stateful:
-                initial_state = [s.value for s in self.states]
+                initial_state = tree.map_structure(lambda s: s.value, self.states)
             else:
                 initial_state = self.get_initial_state(ops.shape(sequences)[0])
-        if not isinstance(initial_state, (list, tuple)):
-            initial_state = [initial_state]
-        last, outputs, states = self.inner_loop(sequences, list(initial_state), mask, training)
+        states = as_list(initial_state)
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
         states = list(states)
         if self.stateful:
-            for variable, value in zip(self.states, tree.flatten(states), strict=True):
+            for variable, value in zip(
+                tree.flatten(self.states), tree.flatten(states), strict=True
+            ):
                 variable.assign(value)
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
@@ -181,13 +176,9 @@ class RNN(Layer):
             def advance(x: Any, states: Any) -> Any:
                 return cell.step(x, states, constants)
         else:
-            takes_training = (
-                "training" in cell._call.parameters if isinstance(cell, Layer) else False
-            )
-            extra = {"training": training} if takes_training else {}
 
             def advance(x: Any, states: Any) -> Any:
-                return cell(x, states, **extra)
+                return call_cell(cell, x, states, training)
 
         steps = ops.transpose(sequences, (1, 0, *range(2, len(sequences.shape))))
         masks = None if mask is None else ops.transpose(mask, (1, 0))
@@ -199,10 +190,12 @@ class RNN(Layer):
             previous, states = carry
             x, kept = xs if masks is not None else (xs, None)
             output, new_states = advance(x, list(states))
-            new_states = list(new_states)
+            new_states = tree.pack_sequence_as(states, tree.flatten(new_states))
             if kept is not None:
                 output, shown = self._masked(kept, output, previous)
-                new_states = [_choose(kept, a, b) for a, b in zip(new_states, states, strict=True)]
+                new_states = tree.map_structure(
+                    lambda new, old: _choose(kept, new, old), new_states, states
+                )
             else:
                 shown = output
             return (output, new_states), shown
@@ -246,7 +239,17 @@ def _unrolled(body: Any, carry: Any, inputs: Any) -> Any:
     return carry, ops.stack(shown)
 
 
-class _CellLayer(RNN):
+_LOOP_OPTIONS = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+)
+
+
+class CellLayer(RNN):
     """An RNN layer around one of our own cells, whose arguments are the cell's."""
 
     _cell: type
@@ -254,10 +257,11 @@ class _CellLayer(RNN):
     _writes_activity_regularizer = True
 
     def _setup(self, options: dict[str, Any]) -> None:
-        own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
         kwargs = options.pop("kwargs")
-        loop = {name: options.pop(name) for name in own}
-        loop["zero_output_for_mask"] = kwargs.pop("zero_output_for_mask", False)
+        loop = {
+            name: options.pop(name) if name in options else kwargs.pop(name, False)
+            for name in _LOOP_OPTIONS
+        }
         activity = options.pop("activity_regularizer")
         self.use_cudnn = options.pop("use_cudnn", "auto")
         # Keras 2 wrote these; they choose between equal implementations.
@@ -279,13 +283,8 @@ class _CellLayer(RNN):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in list(inspect.signature(cls._cell.__init__).parameters)[1:]:
-            if name != "kwargs":
-                setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
-
-
-def _options(local: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in local.items() if k not in ("self", "__class__")}
+        for name in parameters_of(cls._cell).keys() - parameters_of(Layer).keys():
+            setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
 
 
 _DOC = """{what}
@@ -311,7 +310,7 @@ _DOC = """{what}
     """
 
 
-class SimpleRNN(_CellLayer):
+class SimpleRNN(CellLayer):
     _cell = SimpleRNNCell
     __doc__ = _DOC.format(
         what="Fully connected recurrent layer: the output goes back in.", recurrent="", extra=""
@@ -342,10 +341,10 @@ class SimpleRNN(_CellLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self._setup(_options(locals()))
+        self._setup(own_arguments(locals()))
 
 
-class LSTM(_CellLayer):
+class LSTM(CellLayer):
     _cell = LSTMCell
     __doc__ = _DOC.format(
         what="Long short-term memory, Hochreiter and Schmidhuber 1997.\n\n"
@@ -383,7 +382,7 @@ class LSTM(_CellLayer):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        self._setup(_options(locals()))
+        self._setup(own_arguments(locals()))
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
@@ -407,7 +406,7 @@ class LSTM(_CellLayer):
         return h, outputs, [h, c]
 
 
-class GRU(_CellLayer):
+class GRU(CellLayer):
     _cell = GRUCell
     __doc__ = _DOC.format(
         what="Gated recurrent unit, Cho et al., https://arxiv.org/abs/1406.1078",
@@ -443,7 +442,7 @@ class GRU(_CellLayer):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        self._setup(_options(locals()))
+        self._setup(own_arguments(locals()))
 
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]

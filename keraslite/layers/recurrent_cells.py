@@ -18,6 +18,8 @@ class _Cell(WeightedLayer):
 
     _gates: int
     _states = 1
+    #: Axes of the inputs of one step.
+    _step_rank = 2
 
     def __init__(
         self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any
@@ -47,23 +49,26 @@ class _Cell(WeightedLayer):
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros for `batch_size` samples."""
         return [
-            ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+            ops.zeros((batch_size, *self._state_shape()), dtype=self.compute_dtype)
             for _ in range(self._states)
         ]
+
+    def _state_shape(self) -> tuple[int, ...]:
+        return (self.units,)
 
     def drop_inputs(self, x: Any, training: bool) -> Any:
         """Inputs with some features dropped, the same ones at every step."""
         if not training or not self.dropout:
             return x
         sizes = ops.shape(x)
-        noise = (sizes[0], 1, sizes[2]) if len(x.shape) == 3 else sizes
+        noise = sizes if len(x.shape) == self._step_rank else (sizes[0], 1, *sizes[2:])
         return random.dropout(x, self.dropout, noise, self.seed_generator)
 
     def constants(self, batch_size: Any, training: bool) -> Any:
         """What a step needs that is the same for all steps: the mask of the states."""
         if not training or not self.recurrent_dropout:
             return None
-        ones = ops.ones((batch_size, self.units), dtype=self.compute_dtype)
+        ones = ops.ones((batch_size, *self._state_shape()), dtype=self.compute_dtype)
         return random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
 
     def project(self, inputs: Any, training: bool = False) -> Any:
@@ -85,7 +90,8 @@ class _Cell(WeightedLayer):
         return output, new if isinstance(states, (list, tuple)) else new[0]
 
 
-def _options(local: dict[str, Any]) -> dict[str, Any]:
+def own_arguments(local: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor from its `locals()`, `kwargs` among them."""
     return {k: v for k, v in local.items() if k not in ("self", "__class__")}
 
 
@@ -113,7 +119,7 @@ class SimpleRNNCell(_Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_options(locals()))
+        super().__init__(**own_arguments(locals()))
 
     def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
         h = states[0] if constants is None else states[0] * constants
@@ -148,7 +154,7 @@ class LSTMCell(_Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_options(locals()))
+        super().__init__(**own_arguments(locals()))
 
     @property
     def is_standard(self) -> bool:
@@ -168,11 +174,15 @@ class LSTMCell(_Cell):
 
         return self._add("bias", (width,), initializer=values)
 
+    _gate_axis = -1
+
+    def _recur(self, h: Any) -> Any:
+        return ops.matmul(h, self.recurrent_kernel)
+
     def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
         h, c = states
         h = h if constants is None else h * constants
-        z = projected + ops.matmul(h, self.recurrent_kernel)
-        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f, g, o = ops.split(projected + self._recur(h), 4, axis=self._gate_axis)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         output = gate(o) * self.activation(c)
@@ -205,7 +215,7 @@ class GRUCell(_Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_options(locals()))
+        super().__init__(**own_arguments(locals()))
 
     def _add_bias(self, width: int) -> Any:
         return self._add("bias", (2, width) if self.reset_after else (width,))

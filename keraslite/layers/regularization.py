@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keraslite import ops, random, regularizers
+from keraslite.config import standardize_data_format
+from keraslite.core.configurable import parameters_of
+from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
 from keraslite.random.seed_generator import SeedGenerator
 
 
-class Dropout(Layer):
+class _Noise(Layer):
+    """A layer that changes its input at random in training, as long as its strength is not 0."""
+
+    #: The attribute that says how strong the noise is.
+    _strength = "rate"
+    noise_shape: tuple[int | None, ...] | None = None
+
+    def _begin(self, seed: int | None) -> None:
+        self.seed = seed
+        if getattr(self, self._strength) > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def _rate(self, rate: float, one: bool = True) -> float:
+        """A share, checked; `one` says whether it may be all."""
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if not number or not 0 <= rate <= 1 or (rate == 1 and not one):
+            raise ValueError(
+                f"{type(self).__name__}: `rate` must be a number from 0 to 1"
+                f"{'' if one else ', less than 1'}. Received: {rate!r}"
+            )
+        return rate
+
+    def _sizes(self, inputs: Any) -> Any:
+        """The shape of the noise, None for that of the inputs."""
+        if self.noise_shape is None:
+            return None
+        sizes = ops.shape(inputs)
+        return tuple(sizes[i] if n is None else n for i, n in enumerate(self.noise_shape))
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self._noisy(inputs) if training and getattr(self, self._strength) else inputs
+
+    def _noisy(self, inputs: Any) -> Any:
+        raise NotImplementedError
+
+    def compute_output_spec(self, inputs: Any, training: bool = False) -> KerasTensor:
+        return KerasTensor(inputs.shape, inputs.dtype, record_history=False)
+
+
+class Dropout(_Noise):
     """Zeros for a random share of the values in training; the rest is scaled up.
 
     Srivastava et al., https://jmlr.org/papers/v15/srivastava14a.html
@@ -24,28 +70,12 @@ class Dropout(Layer):
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ValueError(
-                f"{type(self).__name__}: `rate` must be a number from 0 to 1. Received: {rate!r}"
-            )
-        self.rate = rate
-        self.seed = seed
+        self.rate = self._rate(rate)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        if rate > 0:
-            self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
+        self._begin(seed)
 
-    def _noise_shape(self, inputs: Any) -> Any:
-        if self.noise_shape is None:
-            return None
-        sizes = ops.shape(inputs)
-        return tuple(sizes[i] if n is None else n for i, n in enumerate(self.noise_shape))
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        if not training or self.rate == 0:
-            return inputs
-        return random.dropout(inputs, self.rate, self._noise_shape(inputs), self.seed_generator)
+    def _noisy(self, inputs: Any) -> Any:
+        return random.dropout(inputs, self.rate, self._sizes(inputs), self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -56,7 +86,160 @@ class Dropout(Layer):
     get_config._derived = True  # type: ignore[attr-defined]
 
 
-class GaussianNoise(Layer):
+class _SpatialDropout(Dropout):
+    """Whole channels are dropped."""
+
+    rank: int
+
+    def _setup(
+        self, rate: float, data_format: str | None, seed: int | None, name: str | None, dtype: Any
+    ) -> None:
+        Dropout.__init__(self, rate, seed=seed, name=name, dtype=dtype)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _sizes(self, inputs: Any) -> Any:
+        sizes, ones = ops.shape(inputs), (1,) * self.rank
+        if self.data_format == "channels_first":
+            return (*sizes[:2], *ones)
+        return (sizes[0], *ones, sizes[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        # The constructor takes nothing else.
+        taken = parameters_of(type(self))
+        return {k: v for k, v in super().get_config().items() if k in taken}
+
+    get_config._derived = True  # type: ignore[attr-defined]
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Drops whole features, at all steps alike.
+
+    Tompson et al., https://arxiv.org/abs/1411.4280
+
+    Args:
+        rate: share of features that are dropped.
+        seed: for repeatable masks.
+        name: of the layer.
+        dtype: of the layer.
+    """
+
+    rank = 1
+
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        self._setup(rate, "channels_last", seed, name, dtype)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Drops whole channels of images. See `SpatialDropout1D`.
+
+    Args:
+        rate: share of channels that are dropped.
+        data_format: `"channels_last"` or `"channels_first"`.
+        seed: for repeatable masks.
+        name: of the layer.
+        dtype: of the layer.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self._setup(rate, data_format, seed, name, dtype)
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """Drops whole channels of volumes. See `SpatialDropout1D`.
+
+    Args:
+        rate: share of channels that are dropped.
+        data_format: `"channels_last"` or `"channels_first"`.
+        seed: for repeatable masks.
+        name: of the layer.
+        dtype: of the layer.
+    """
+
+    rank = 3
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self._setup(rate, data_format, seed, name, dtype)
+
+
+# What SELU tends to for low inputs: -scale * alpha.
+_SELU_FLOOR = -1.7580993408473766
+
+
+class AlphaDropout(_Noise):
+    """Dropout that keeps the mean and variance of inputs with mean 0 and variance 1.
+
+    Dropped values become the floor of SELU; all are then scaled and shifted. Klambauer et
+    al., "Self-Normalizing Neural Networks", https://arxiv.org/abs/1706.02515
+
+    Args:
+        rate: share of values that are dropped, less than 1.
+        noise_shape: shape of the mask; sizes of 1 (or None for "as the input") broadcast.
+        seed: for repeatable masks.
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rate = self._rate(rate, one=False)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self._begin(seed)
+
+    def _noisy(self, inputs: Any) -> Any:
+        rate, floor = self.rate, _SELU_FLOOR
+        sizes = self._sizes(inputs) or ops.shape(inputs)
+        # float32 whatever the inputs: narrow floats would round the rate.
+        kept = random.uniform(sizes, dtype="float32", seed=self.seed_generator) >= rate
+        scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
+        return ops.subtract(
+            ops.multiply(ops.where(kept, inputs, floor), scale), scale * floor * rate
+        )
+
+
+class GaussianDropout(_Noise):
+    """Multiplies by noise of mean 1 that varies as much as that of `Dropout`.
+
+    The standard deviation is `sqrt(rate / (1 - rate))`. Srivastava et al.,
+    https://jmlr.org/papers/v15/srivastava14a.html
+
+    Args:
+        rate: that of the dropout it resembles, less than 1.
+        seed: for repeatable noise.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = self._rate(rate, one=False)
+        self._begin(seed)
+
+    def _noisy(self, inputs: Any) -> Any:
+        stddev = math.sqrt(self.rate / (1 - self.rate))
+        noise = random.normal(
+            ops.shape(inputs), 1.0, stddev, self.compute_dtype, self.seed_generator
+        )
+        return ops.multiply(inputs, noise)
+
+
+class GaussianNoise(_Noise):
     """Adds noise from a normal distribution in training.
 
     Args:
@@ -64,20 +247,16 @@ class GaussianNoise(Layer):
         seed: for repeatable noise.
     """
 
+    _strength = "stddev"
+
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if stddev < 0:
             raise ValueError(f"GaussianNoise: `stddev` must not be negative. Received: {stddev}")
         self.stddev = stddev
-        self.seed = seed
-        if stddev > 0:
-            self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
+        self._begin(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        if not training or self.stddev == 0:
-            return inputs
+    def _noisy(self, inputs: Any) -> Any:
         noise = random.normal(
             ops.shape(inputs), 0.0, self.stddev, self.compute_dtype, self.seed_generator
         )

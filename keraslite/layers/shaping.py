@@ -7,7 +7,6 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.config import standardize_data_format
-from keraslite.layers.convolution import as_tuple
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
 
@@ -101,28 +100,3 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Any) -> Any:
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
-
-
-class ZeroPadding2D(Layer):
-    """Zeros around images.
-
-    Args:
-        padding: an integer, `(rows, columns)`, or `((top, bottom), (left, right))`.
-        data_format: `"channels_last"` or `"channels_first"`.
-    """
-
-    def __init__(
-        self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
-        pair = (padding, padding) if isinstance(padding, int) else tuple(padding)
-        self.padding = tuple(as_tuple(self, "padding", side, 2, zero=True) for side in pair)
-        self.input_spec = InputSpec(ndim=4)
-
-    def call(self, inputs: Any) -> Any:
-        if self.data_format == "channels_last":
-            widths = ((0, 0), *self.padding, (0, 0))
-        else:
-            widths = ((0, 0), (0, 0), *self.padding)
-        return ops.pad(inputs, widths)

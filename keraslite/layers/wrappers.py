@@ -13,14 +13,8 @@ from keraslite.core.scopes import SymbolicScope
 from keraslite.layers.layer import Layer
 
 
-class _Around(Layer):
-    """What wrappers share: the check of their arguments, and `custom_objects`."""
-
-    def _check_layer(self, name: str, value: Any) -> None:
-        if not isinstance(value, Layer):
-            raise ValueError(
-                f"{type(self).__name__}: `{name}` must be a Layer. Received: {describe(value)}"
-            )
+class CustomObjects:
+    """What layers around others share: `from_config` takes the classes of those inside."""
 
     @classmethod
     def from_config(
@@ -28,7 +22,17 @@ class _Around(Layer):
     ) -> Layer:
         """A layer made from what `get_config` gave; `custom_objects` are those inside."""
         with CustomObjectScope(custom_objects):
-            return super().from_config(config)
+            return super().from_config(config)  # type: ignore[misc]
+
+
+class _Around(CustomObjects, Layer):
+    """What wrappers share: the check of their arguments."""
+
+    def _check_layer(self, name: str, value: Any) -> None:
+        if not isinstance(value, Layer):
+            raise ValueError(
+                f"{type(self).__name__}: `{name}` must be a Layer. Received: {describe(value)}"
+            )
 
 
 def _run(layer: Layer, inputs: Any, **options: Any) -> Any:

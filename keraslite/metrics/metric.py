@@ -122,6 +122,13 @@ class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc
 
     # Computing -------------------------------------------------------------------
 
+    def _prepare(self, y_true: Any, y_pred: Any) -> None:
+        """Make the variables whose shapes follow the data, before a step is compiled.
+
+        Args:
+            y_true, y_pred: tensors, or `KerasTensor`s like them.
+        """
+
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch in."""
         raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")

@@ -7,6 +7,9 @@ from typing import Any
 from keraslite import config, losses, ops
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import mask_of, matched
+from keraslite.metrics.confusion import spread
+from keraslite.metrics.fscore import check_2d, check_seen
+from keraslite.metrics.metric import Metric
 from keraslite.metrics.reduction import Mean, MeanMetricWrapper
 
 # Functions -----------------------------------------------------------------------
@@ -141,3 +144,104 @@ class ConcordanceCorrelation(MeanMetricWrapper):
         self, name: str = "concordance_correlation", dtype: Any = None, axis: Any = -1
     ) -> None:
         super().__init__(concordance_correlation, name, dtype, axis=axis)
+
+
+_AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+
+
+class R2Score(Metric):
+    """Share of the targets' variance that predictions explain: `1 - sum(e**2) / sum(c**2)`.
+
+    `e` are errors, `c` targets less their mean. 1 is perfect, 0 as good as the mean.
+
+    Args:
+        class_aggregation: `"uniform_average"` is the mean over columns,
+            `"variance_weighted_average"` that by the variance of their targets, None gives one
+            score for each column.
+        num_regressors: number of inputs of the model; above 0 the score is adjusted for them,
+            unless there are too few samples for that.
+        name, dtype: see `Metric`.
+
+    Raises:
+        ValueError: for an unknown aggregation, or a negative number.
+
+    Example:
+        >>> metric = keras.metrics.R2Score()
+        >>> float(metric([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]))
+        0.571
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        if class_aggregation not in _AGGREGATIONS:
+            raise ValueError(
+                f"R2Score: `class_aggregation` must be one of {_AGGREGATIONS}. Received: "
+                f"{class_aggregation!r}"
+            )
+        if num_regressors < 0:
+            raise ValueError(
+                f"R2Score: `num_regressors` must be at least 0. Received: {num_regressors}"
+            )
+        self.class_aggregation = class_aggregation
+        self.num_regressors = num_regressors
+        self.num_samples = self.add_weight(name="num_samples")
+
+    def _prepare(self, y_true: Any, y_pred: Any) -> None:
+        if "count" not in vars(self):
+            check_2d(self, y_pred, y_pred)
+            shape = (y_pred.shape[1],)
+            self.squared_sum = self.add_weight(shape, name="squared_sum")
+            self.sum = self.add_weight(shape, name="sum")
+            self.residual = self.add_weight(shape, name="residual")
+            self.count = self.add_weight(shape, name="count")
+
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
+        """Take a batch in.
+
+        Args:
+            y_true: targets, of shape `(batch, columns)`.
+            y_pred: predictions, of the same shape.
+            sample_weight: one weight for each sample, or for each number.
+        """
+        y_true = ops.convert_to_tensor(y_true, self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, self.dtype)
+        check_2d(self, y_true, y_pred)
+        self._prepare(y_true, y_pred)
+        weights = spread(1.0 if sample_weight is None else sample_weight, y_true, self.dtype)
+        for variable, values in (
+            (self.squared_sum, weights * ops.square(y_true)),
+            (self.sum, weights * y_true),
+            (self.residual, weights * ops.square(y_true - y_pred)),
+            (self.count, weights),
+        ):
+            variable.assign(variable.value + ops.sum(values, axis=0))
+        self.num_samples.assign(self.num_samples.value + ops.sum(ops.ones_like(y_true)))
+
+    def result(self) -> Tensor:
+        check_seen(self, "count")
+        total = self.squared_sum.value - ops.square(self.sum.value) / self.count.value
+        score = 1.0 - self.residual.value / total
+        # Targets that do not vary explain nothing.
+        score = ops.where(ops.isinf(score), ops.zeros_like(score), score)
+        if self.class_aggregation == "uniform_average":
+            score = ops.mean(score)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = ops.sum(score * total) / ops.sum(total)
+        if not self.num_regressors:
+            return score
+        free = self.num_samples.value - self.num_regressors - 1.0
+        enough = free > 0
+        adjusted = 1.0 - (1.0 - score) * (self.num_samples.value - 1.0) / ops.where(
+            enough, free, 1.0
+        )
+        return ops.where(enough, adjusted, score)

@@ -43,7 +43,7 @@ class ControlCall(Operation):
         return self.function(*args)
 
 
-def _recorded(function: F) -> F:
+def recorded(function: F) -> F:
     """Calls with symbolic tensors among the arguments become a node of the graph."""
 
     @functools.wraps(function)
@@ -68,7 +68,7 @@ def _check_callable(where: str, **functions: Any) -> None:
             )
 
 
-@_recorded
+@recorded
 def cond(pred: TensorLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """Call one of two functions.
 
@@ -91,7 +91,7 @@ def cond(pred: TensorLike, true_fn: Callable[[], Any], false_fn: Callable[[], An
     return kernel("cond")(convert_to_tensor(pred, "bool"), true_fn, false_fn)
 
 
-@_recorded
+@recorded
 def switch(index: TensorLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """Call one of several functions.
 
@@ -111,7 +111,7 @@ def switch(index: TensorLike, branches: Sequence[Callable[..., Any]], *operands:
     return kernel("switch")(convert_to_tensor(index, "int32"), branches, *_tensors(operands))
 
 
-@_recorded
+@recorded
 def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
@@ -137,7 +137,7 @@ def while_loop(
     return kernel("while_loop")(cond, body, _tensors(loop_vars), maximum_iterations)
 
 
-@_recorded
+@recorded
 def fori_loop(
     lower: TensorLike, upper: TensorLike, body_fun: Callable[..., Any], init_val: Any
 ) -> Any:
@@ -160,7 +160,7 @@ def fori_loop(
     return kernel("fori_loop")(lower, upper, body_fun, _tensors(init_val))
 
 
-@_recorded
+@recorded
 def scan(
     f: Callable[..., Any],
     init: Any,
@@ -202,7 +202,7 @@ def scan(
     return kernel("scan")(f, _tensors(init), xs, sizes.pop(), reverse, unroll)
 
 
-@_recorded
+@recorded
 def associative_scan(
     f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
 ) -> Any:
@@ -227,7 +227,7 @@ def associative_scan(
     return kernel("associative_scan")(f, _tensors(elems), reverse, axis)
 
 
-@_recorded
+@recorded
 def map(f: Callable[..., Any], xs: Any) -> Any:
     """Call a function on each slice along the first axis, one after the other.
 
@@ -246,7 +246,7 @@ def map(f: Callable[..., Any], xs: Any) -> Any:
     return kernel("map")(f, _tensors(xs))
 
 
-@_recorded
+@recorded
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """As `map`, but on all slices at once, where the engine can.
 

@@ -144,6 +144,11 @@ def limits(dtype: str) -> tuple[Any, Any]:
     return found.min, found.max
 
 
+def widened(x: Tensor) -> Tensor:
+    """`x` as float32 where it has only 16 bits: for what needs precision on the way."""
+    return cast(x, "float32") if dtype(x) in ("float16", "bfloat16") else x
+
+
 @composite(shapes.same, native=False)
 def stop_gradient(variable: TensorLike) -> Tensor:
     """The value itself, through which no gradient flows.

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
 from keraslite.core.promotion import KEEP, DtypeRule
 from keraslite.core.variable import Variable
-from keraslite.ops.arithmetic import power, subtract, true_divide
-from keraslite.ops.core import cast
+from keraslite.ops.arithmetic import absolute, multiply, power, sign, subtract, true_divide
+from keraslite.ops.core import as_tensor, cast, convert_to_tensor
 from keraslite.ops.core import dtype as _dtype
-from keraslite.ops.shaping import expand_dims
+from keraslite.ops.shaping import expand_dims, moveaxis
+from keraslite.ops.transcendental import log10
 
 __all__ = [
     "arange",
@@ -22,6 +25,7 @@ __all__ = [
     "eye",
     "full",
     "full_like",
+    "geomspace",
     "identity",
     "linspace",
     "logspace",
@@ -245,6 +249,40 @@ def logspace(
     """
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     found = power(cast(base, _dtype(exponents)), exponents)
+    return found if dtype is None else cast(found, dtype)
+
+
+def geomspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Tensor:
+    """`num` numbers with equal ratios from `start` to `stop`.
+
+    See `linspace` for the other arguments.
+
+    Raises:
+        ValueError: if an end is the number 0.
+
+    Example:
+        >>> keras.ops.geomspace(1, 1000, 4)
+        array([   1.,   10.,  100., 1000.])
+    """
+    if all(isinstance(v, (int, float)) for v in (start, stop)):
+        if start == 0 or stop == 0:
+            raise ValueError(
+                f"ops.geomspace: no ratio leads to or from 0. Received: start={start}, stop={stop}"
+            )
+        # Whole powers come out whole.
+        values = np.geomspace(start, stop, num, endpoint)
+        return convert_to_tensor(values, dtypes.standardize_dtype(dtype))
+    start, stop = (x if isinstance(x, (int, float)) else as_tensor(x) for x in (start, stop))
+    ends = (log10(absolute(x)) for x in (start, stop))
+    found = multiply(sign(start), logspace(*ends, num, endpoint, axis=0))
+    found = moveaxis(found, 0, axis)
     return found if dtype is None else cast(found, dtype)
 
 

@@ -35,7 +35,10 @@ __all__ = [
     "clip",
     "divide_no_nan",
     "fabs",
+    "fmax",
+    "fmin",
     "fmod",
+    "heaviside",
     "hypot",
     "nan_to_num",
     "saturate_cast",
@@ -145,6 +148,42 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
     zero = equal(x2, 0)
     # The inner `where` keeps the gradient finite where the outer one drops the value.
     return where(zero, 0, true_divide(x1, where(zero, 1, x2)))
+
+
+@composite(shapes.broadcast, PROMOTE)
+def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """The larger of two elements; where one is NaN, the other. See `add`.
+
+    Example:
+        >>> keras.ops.fmax([1.0, float("nan")], [0.0, 2.0])
+        array([1., 2.])
+    """
+    return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
+
+
+@composite(shapes.broadcast, PROMOTE)
+def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """The smaller of two elements; where one is NaN, the other. See `add`."""
+    return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
+
+
+@composite(shapes.broadcast, FLOAT)
+def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """The step function: 0 below 0, 1 above it.
+
+    Args:
+        x1: where to step.
+        x2: the value at 0.
+
+    Returns:
+        A float tensor of the broadcast shape; NaN where `x1` is.
+
+    Example:
+        >>> keras.ops.heaviside([-2.0, 0.0, 3.0], 0.5)
+        array([0. , 0.5, 1. ])
+    """
+    step = where(less(x1, 0), 0, where(equal(x1, 0), x2, 1))
+    return where(isnan(x1), x1, step)
 
 
 @composite(shapes.broadcast, NUMBER)

@@ -1,6 +1,6 @@
-"""Gradients of plain functions, the same on every engine that trains.
+"""Derivatives of plain functions, the same on every engine that trains.
 
-Not part of Keras: there, each engine has its own way.
+But for `jvp` not part of Keras: there, each engine has its own way.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from keraslite.backend import engine
 from keraslite.core import dtypes, tree
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import any_symbolic
-from keraslite.core.op import Tensor
+from keraslite.core.op import Tensor, kernel
 from keraslite.core.variable import Variable
+from keraslite.ops.control import recorded
 from keraslite.ops.core import convert_to_tensor, dtype
 from keraslite.ops.creation import zeros
 
-__all__ = ["custom_gradient", "grad", "value_and_grad"]
+__all__ = ["custom_gradient", "grad", "jvp", "value_and_grad"]
 
 
 def value_and_grad(
@@ -142,14 +143,69 @@ def _by_arguments(
     return call
 
 
-def _differentiable(x: Any) -> Tensor:
+def _differentiable(x: Any, where: str = "value_and_grad") -> Tensor:
     tensor = convert_to_tensor(x)
     if not dtypes.is_float(dtype(tensor)) and "complex" not in dtype(tensor):
         raise ValueError(
-            f"ops.value_and_grad: only floats have gradients. Received: {describe(x)}. Cast it, "
-            "or leave it out of `argnums`."
+            f"ops.{where}: only floats have gradients. Received: {describe(x)}. Cast it, or leave "
+            "it out of what is differentiated."
         )
     return tensor
+
+
+@recorded
+def jvp(
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: bool = False,
+) -> Any:
+    """A function's value, and how it changes in one direction (forward mode).
+
+    Args:
+        fun: from trees of tensors to a tree of tensors, or to `(tree, aux)` with `has_aux`.
+        primals: its arguments, a tuple or list of trees of float tensors.
+        tangents: the direction, nested and shaped as `primals`.
+        has_aux: whether `fun` returns something besides what is differentiated.
+
+    Returns:
+        `(value, change)`, or `(value, change, aux)`: the change is the product of the
+        Jacobian matrix and the direction, nested as the value.
+
+    Raises:
+        ValueError: if `primals` and `tangents` differ in form or shapes.
+        NotImplementedError: if the engine does not train.
+
+    Example:
+        >>> keras.ops.jvp(lambda x: x**2, (3.0,), (1.0,))
+        (9., 6.)
+    """
+    points, spec = tree.split(tuple(primals) if isinstance(primals, list) else primals)
+    directions, other = tree.split(tuple(tangents) if isinstance(tangents, list) else tangents)
+    points = [_differentiable(x, "jvp") for x in points]
+    directions = [convert_to_tensor(x, dtype(p)) for x, p in zip(directions, points, strict=False)]
+    if (
+        not isinstance(primals, (tuple, list))
+        or spec != other
+        or any(tuple(p.shape) != tuple(d.shape) for p, d in zip(points, directions, strict=True))
+    ):
+        raise ValueError(
+            "ops.jvp: `primals` and `tangents` must be tuples of the same form, with tensors of "
+            f"the same shapes. Received: primals={describe(primals)}, "
+            f"tangents={describe(tangents)}"
+        )
+    form: list[Any] = []
+
+    def run(*tensors: Tensor) -> tuple[tuple[Tensor, ...], Any]:
+        result = fun(*tree.unflatten(spec, tensors))
+        value, aux = result if has_aux else (result, ())
+        leaves, structure = tree.split(value)
+        form.append(structure)
+        return tuple(convert_to_tensor(x) for x in leaves), aux
+
+    values, changes, aux = kernel("jvp")(run, points, directions)
+    value, change = (tree.unflatten(form[-1], part) for part in (values, changes))
+    return (value, change, aux) if has_aux else (value, change)
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,12 +25,11 @@ from keraslite.ops.arithmetic import (
     multiply,
     negative,
 )
-from keraslite.ops.core import cast, convert_to_tensor, dtype, shape
-from keraslite.ops.creation import arange, zeros
+from keraslite.ops.core import convert_to_tensor, dtype, shape
+from keraslite.ops.creation import zeros
 from keraslite.ops.joining import stack
-from keraslite.ops.logic import equal, less, where
-from keraslite.ops.reductions import prod
-from keraslite.ops.shaping import expand_dims, reshape
+from keraslite.ops.logic import less, where
+from keraslite.ops.shaping import reshape
 
 __all__ = [
     "get_item",
@@ -39,6 +38,7 @@ __all__ = [
     "scatter_update",
     "segment_max",
     "segment_min",
+    "segment_prod",
     "segment_sum",
     "slice",
     "slice_update",
@@ -350,6 +350,19 @@ def segment_max(
     """
 
 
+@primitive(shapes.segment, KEEP)
+def segment_prod(
+    data: TensorLike,
+    segment_ids: TensorLike,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Tensor:
+    """The product of the slices along the first axis that have the same id.
+
+    Segments without members hold 1. See `segment_sum`.
+    """
+
+
 @composite(shapes.segment, KEEP)
 def segment_min(
     data: TensorLike,
@@ -377,13 +390,15 @@ def _joined(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str) ->
         flat = flat * n + where(index < 0, index + n, index)
     ids, count = reshape(flat, (-1,)), math.prod(places)
     values = reshape(updates, (-1, *rest))
-    if reduction == "mul":
-        mine = equal(expand_dims(ids, 0), expand_dims(arange(count, dtype=dtype(ids)), 1))
-        mine = reshape(mine, (*shape(mine), *([1] * len(rest))))
-        found = cast(prod(where(mine, expand_dims(values, 0), 1), 1), dtype(inputs))
-        return multiply(inputs, reshape(found, sizes))
-    join, segments = (maximum, segment_max) if reduction == "max" else (minimum, segment_min)
+    join, segments = _JOINS[reduction]
     return join(inputs, reshape(segments(values, ids, count), sizes))
+
+
+_JOINS = {
+    "max": (maximum, segment_max),
+    "min": (minimum, segment_min),
+    "mul": (multiply, segment_prod),
+}
 
 
 def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ...]:

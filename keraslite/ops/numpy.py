@@ -1,14 +1,23 @@
 """The ops that NumPy has under the same names: `keras.ops.numpy`."""
 
 from keraslite.ops.arithmetic import *  # noqa: F403
+from keraslite.ops.bits import *  # noqa: F403
+from keraslite.ops.complex_numbers import *  # noqa: F403
 from keraslite.ops.core import *  # noqa: F403
 from keraslite.ops.creation import *  # noqa: F403
 from keraslite.ops.elementwise import *  # noqa: F403
 from keraslite.ops.indexing import *  # noqa: F403
+from keraslite.ops.integers import *  # noqa: F403
 from keraslite.ops.joining import *  # noqa: F403
 from keraslite.ops.linalg import *  # noqa: F403
 from keraslite.ops.logic import *  # noqa: F403
+from keraslite.ops.nan import *  # noqa: F403
+from keraslite.ops.quantiles import *  # noqa: F403
 from keraslite.ops.reductions import *  # noqa: F403
+from keraslite.ops.series import *  # noqa: F403
+from keraslite.ops.sets import *  # noqa: F403
 from keraslite.ops.shaping import *  # noqa: F403
 from keraslite.ops.sorting import *  # noqa: F403
 from keraslite.ops.transcendental import *  # noqa: F403
+from keraslite.ops.vectorization import *  # noqa: F403
+from keraslite.ops.windows import *  # noqa: F403

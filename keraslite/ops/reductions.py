@@ -104,13 +104,6 @@ def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The standard deviation over axes, the root of `var`. See `sum`."""
 
 
-def _filled_shape(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
-    axes = shapes.canonical_axes(axis, len(x))
-    if initial is None and 0 in [x[i] for i in axes]:
-        raise ValueError("There is no extreme of nothing: an axis is empty. Give `initial`.")
-    return shapes.reduce(x, axis, keepdims)
-
-
 def _extreme(compute: Any, join: Any, x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     rank = len(x.shape)
     initial = convert_to_tensor(initial, _dtype(x))
@@ -122,7 +115,7 @@ def _extreme(compute: Any, join: Any, x: Any, axis: Any, keepdims: bool, initial
     return compute(_pad(x, widths, "constant", initial), axis, keepdims)
 
 
-@composite(_filled_shape, KEEP, native=False)
+@composite(shapes.reduce_filled, KEEP, native=False)
 def max(
     x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> Tensor:
@@ -136,7 +129,7 @@ def max(
     return _extreme(_max, maximum, x, axis, keepdims, initial)
 
 
-@composite(_filled_shape, KEEP, native=False)
+@composite(shapes.reduce_filled, KEEP, native=False)
 def min(
     x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> Tensor:
@@ -182,14 +175,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     return sum(cast(not_equal(x, 0), "int32"), axis)
 
 
-def _arg_shape(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    found = shapes.reduce(x, axis, keepdims)
-    if 0 in ([x[axis]] if axis is not None else x):
-        raise ValueError("There is no extreme of nothing: an axis is empty.")
-    return found
-
-
-@primitive(_arg_shape, TO_INDEX)
+@primitive(shapes.index_of, TO_INDEX)
 def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Where the largest element stands; the first of several, NaN above all.
 
@@ -210,7 +196,7 @@ def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     """
 
 
-@primitive(_arg_shape, TO_INDEX)
+@primitive(shapes.index_of, TO_INDEX)
 def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Where the smallest element stands. See `argmax`."""
 

@@ -8,20 +8,22 @@ from typing import Any
 from keraslite.core import dtypes, shapes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import FLOAT, KEEP, TO_BOOL, TO_INDEX, DtypeRule
-from keraslite.ops.arithmetic import add, multiply, subtract
-from keraslite.ops.core import cast, dtype, shape
-from keraslite.ops.indexing import get_item, take, take_along_axis
-from keraslite.ops.logic import isfinite, isnan, less, logical_and, not_equal, where
-from keraslite.ops.reductions import any, sum
-from keraslite.ops.shaping import expand_dims, reshape, transpose
+from keraslite.ops.arithmetic import add, minimum, subtract
+from keraslite.ops.core import cast, dtype, shape, widened
+from keraslite.ops.creation import linspace
+from keraslite.ops.indexing import get_item, segment_sum, take_along_axis
+from keraslite.ops.logic import equal, isfinite, less, logical_and, not_equal, where
+from keraslite.ops.reductions import sum
+from keraslite.ops.shaping import expand_dims, reshape
 
 __all__ = [
+    "argpartition",
     "argsort",
     "bincount",
     "diff",
     "digitize",
+    "histogram",
     "in_top_k",
-    "median",
     "searchsorted",
     "sort",
     "top_k",
@@ -56,7 +58,37 @@ def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
     return _argsort(reshape(x, (-1,)), 0) if axis is None else _argsort(x, axis)
 
 
-_sort, _argsort, _top_k = map(kernel, ("sort", "argsort", "top_k"))
+def _partition_shape(x: Any, kth: Any, axis: int | None = -1) -> Any:
+    found = shapes.cumulative(x, axis)
+    n = found[0 if axis is None else axis]
+    for k in kth if isinstance(kth, (tuple, list)) else (kth,):
+        if n is not None and not -n <= k < n:
+            raise ValueError(f"`kth` must lie in [{-n}, {n - 1}]; it is {k}.")
+    return found
+
+
+@composite(_partition_shape, TO_INDEX, native=False, checked=True)
+def argpartition(x: TensorLike, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
+    """Indices that put the `kth` element where sorting would put it.
+
+    What stands before it is not larger, what stands behind it is not smaller. (All other
+    elements come in order too; do not rely on it.)
+
+    Args:
+        x: a tensor.
+        kth: which element, or several.
+        axis: the axis; None for the flattened tensor.
+
+    Returns:
+        An int32 tensor of the shape of `x`, or a vector for `axis=None`.
+
+    Raises:
+        ValueError: if there is no `kth` element.
+    """
+    return argsort(x, axis)
+
+
+_sort, _argsort, _min, _max = map(kernel, ("sort", "argsort", "min", "max"))
 
 
 @primitive(None, KEEP)
@@ -194,33 +226,56 @@ def bincount(
     """
 
 
-@composite(shapes.reduce, FLOAT)
-def median(
-    x: TensorLike, axis: int | Sequence[int] | None = None, keepdims: bool = False
-) -> Tensor:
-    """The middle element in order of size, or the mean of the two middle ones.
+def _histogram_shape(x: Any, bins: int = 10, range: Any = None) -> Any:
+    if len(x) != 1:
+        raise ValueError(f"`x` must have 1 axis; it has {len(x)}.")
+    if not isinstance(bins, int) or bins < 1:
+        raise ValueError("`bins` must be a positive int.")
+    if range is not None and range[0] > range[1]:
+        raise ValueError(f"`range` must rise; it is {tuple(range)}.")
+    return (bins,), (bins + 1,)
+
+
+@composite(_histogram_shape, FLOAT, native=False, checked=True)
+def histogram(
+    x: TensorLike, bins: int = 10, range: Sequence[float] | None = None
+) -> tuple[Tensor, Tensor]:
+    """How many elements fall into each of some equally wide bins.
 
     Args:
-        x: a tensor.
-        axis: an axis, several, or None for all.
-        keepdims: whether the reduced axes stay with size 1.
+        x: a vector.
+        bins: how many bins.
+        range: where the first begins and the last ends, by default the extremes of `x`;
+            what lies outside is not counted. Without any width it grows by 1.
 
     Returns:
-        A float tensor without these axes; NaN where an element is NaN.
+        `(counts, edges)`, float vectors of lengths `bins` and `bins + 1`. A bin holds its
+        lower edge, the last one both.
+
+    Raises:
+        ValueError: for another rank, fewer bins than one or a falling range.
 
     Example:
-        >>> keras.ops.median([1, 5, 2, 8])
-        3.5
+        >>> keras.ops.histogram([1.0, 2.0, 2.5, 4.0], bins=3)
+        (array([1., 2., 1.]), array([1., 2., 3., 4.]))
     """
-    rank, sizes = len(x.shape), shape(x)
-    axes = shapes.canonical_axes(axis, rank)
-    rest = [i for i in range(rank) if i not in axes]
-    flat = reshape(transpose(x, (*rest, *axes)), (*[sizes[i] for i in rest], -1))
-    ordered, count = sort(flat), shape(flat)[-1]
-    middle = multiply(0.5, add(take(ordered, (count - 1) // 2, -1), take(ordered, count // 2, -1)))
-    found = where(any(isnan(flat), -1), float("nan"), middle)
-    kept = [1 if i in axes else n for i, n in enumerate(sizes)]
-    return reshape(found, kept) if keepdims else found
+    wide = widened(x)
+    if range is None:
+        # Of nothing the range is that from 0 to 1.
+        empty = x.shape[0] == 0
+        low, high = (0, 1) if empty else (_min(wide, None, False), _max(wide, None, False))
+    else:
+        low, high = range
+    low, high = cast(low, dtype(wide)), cast(high, dtype(wide))
+    half = where(equal(low, high), 0.5, 0)
+    low, high = subtract(low, half), add(high, half)
+    edges = linspace(low, high, bins + 1)
+    place = searchsorted(edges, wide, "right") - 1
+    inside = logical_and(wide >= low, wide <= high)
+    # The upper end belongs to the last bin; outsiders go to a bin more.
+    place = where(inside, minimum(place, bins - 1), bins)
+    counts = segment_sum(cast(inside, "int32"), place, bins + 1)[:bins]
+    return cast(counts, dtype(x)), cast(edges, dtype(x))
 
 
 @composite(shapes.diff, KEEP)

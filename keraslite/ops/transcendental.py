@@ -29,6 +29,7 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
+    "i0",
     "log",
     "log10",
     "log1p",
@@ -210,3 +211,11 @@ def erfc(x: TensorLike) -> Tensor:
 @primitive(shapes.same, FLOAT)
 def erfinv(x: TensorLike) -> Tensor:
     """The inverse of `erf`; infinite at -1 and 1, NaN outside. See `exp`."""
+
+
+@primitive(shapes.same, FLOAT)
+def i0(x: TensorLike) -> Tensor:
+    """The modified Bessel function of the first kind of order 0. See `exp`.
+
+    `I0(x)` is the sum of `(x / 2)**(2 k) / (k!)**2` over all `k` from 0 on.
+    """

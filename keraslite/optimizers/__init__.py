@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core.registry import Catalog
-from keraslite.optimizers import schedules
+from keraslite.optimizers import legacy, schedules
+from keraslite.optimizers.adafactor import Adafactor
 from keraslite.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from keraslite.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from keraslite.optimizers.loss_scale import LossScaleOptimizer
+from keraslite.optimizers.multi import MultiOptimizer, OptimizerMap
+from keraslite.optimizers.muon import Muon
 from keraslite.optimizers.optimizer import Optimizer
+from keraslite.optimizers.schedule_free import ScheduleFreeAdamW
 from keraslite.optimizers.sgd import SGD, Lion
 
 __all__ = [
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -22,12 +27,17 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "SGD",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]
@@ -37,6 +47,7 @@ CATALOG = Catalog(
     "keras.optimizers",
     [
         Adadelta,
+        Adafactor,
         Adagrad,
         Adam,
         AdamW,
@@ -45,9 +56,12 @@ CATALOG = Catalog(
         Lamb,
         Lion,
         LossScaleOptimizer,
+        MultiOptimizer,
+        Muon,
         Nadam,
         RMSprop,
         SGD,
+        ScheduleFreeAdamW,
     ],
     base=Optimizer,
 )

@@ -333,12 +333,15 @@ class Optimizer(OptimizerState):
             self._decays[id(variable)] = found
         return found
 
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of one variable, where it is not excluded."""
+        return self.weight_decay
+
     def _decay_weights(self, variables: list[Variable], learning_rate: Tensor) -> None:
-        if self.weight_decay is None:
-            return
         for variable in variables:
-            if self._uses_decay(variable):
-                share = ops.cast(learning_rate * self.weight_decay, variable.dtype)
+            decay = self._decay_of(variable)
+            if decay is not None and self._uses_decay(variable):
+                share = ops.cast(learning_rate * decay, variable.dtype)
                 variable.assign(variable.value * (1.0 - share))
 
     # Moving averages -------------------------------------------------------------

@@ -41,11 +41,14 @@ class RuleOptimizer(Optimizer):
             return
         variables = list(variables)
         super().build(variables)
+        #: for each trained variable its slots
+        self._slots = self._make_slots(variables)
+
+    def _make_slots(self, variables: list[Variable]) -> list[tuple[Any, ...]]:
         columns: list[list[Variable | None]] = []
         for group in self.slot_groups():
             columns.extend(self.add_optimizer_variables(variables, group, self.slot_initializer()))
-        #: for each trained variable its slots
-        self._slots = [tuple(column[i] for column in columns) for i in range(len(variables))]
+        return [tuple(column[i] for column in columns) for i in range(len(variables))]
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         self._follow_rule(gradient, variable, self.prepare(learning_rate))

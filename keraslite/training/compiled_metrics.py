@@ -81,6 +81,7 @@ class CompiledMetrics(Metric):
                 for entry in entries:
                     metric = _make(entry, targets[output], outputs[output])
                     if metric is not None:
+                        metric._prepare(targets[output], outputs[output])
                         prefix = "" if len(names) == 1 else f"{output}_"
                         name = metric.name = entry if isinstance(entry, str) else metric.name
                         shown = self._unique(prefix, name, weighted)

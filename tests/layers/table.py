@@ -37,14 +37,11 @@ class Row:
 
     @property
     def id(self) -> str:
-        words = [
-            f"{k}={v.id if isinstance(v, Row) else v}"
-            for k, v in {**self.args, **self.call}.items()
-        ]
+        words = [f"{k}={_word(v)}" for k, v in {**self.args, **self.call}.items()]
         return "-".join([self.name, *words]).replace(" ", "")
 
     def make(self, keras: Any) -> Any:
-        args = {k: v.make(keras) if isinstance(v, Row) else v for k, v in self.args.items()}
+        args = {k: _made(v, keras) for k, v in self.args.items()}
         return getattr(keras.layers, self.name)(**args)
 
     def inputs(self) -> list[np.ndarray]:
@@ -58,6 +55,18 @@ class Row:
         if self.spread:
             return layer(*inputs, **kwargs)
         return layer(inputs[0] if len(self.shapes) == 1 else list(inputs), **kwargs)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_word, value))}]"
+    return value.id if isinstance(value, Row) else str(value)
+
+
+def _made(value: Any, keras: Any) -> Any:
+    if isinstance(value, list):
+        return [_made(v, keras) for v in value]
+    return value.make(keras) if isinstance(value, Row) else value
 
 
 IMAGE = ((2, 7, 6, 4),)
@@ -193,4 +202,202 @@ ROWS = [
         call={"return_attention_scores": True},
         spread=True,
     ),
+]
+
+SIGNAL = ((2, 8, 4),)
+FIRST = {"data_format": "channels_first"}
+
+TRANSPOSED = [
+    Row("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2}, STEPS),
+    Row("Conv1DTranspose", {"filters": 3, "kernel_size": 2, "dilation_rate": 2}, STEPS),
+    Row(
+        "Conv2DTranspose",
+        {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "tanh"},
+        IMAGE,
+    ),
+    Row(
+        "Conv2DTranspose",
+        {"filters": 2, "kernel_size": 3, "strides": (2, 3), "output_padding": (1, 2)},
+        IMAGE,
+    ),
+    Row("Conv2DTranspose", {"filters": 2, "kernel_size": 2, "use_bias": False, **FIRST}, IMAGE),
+    Row("Conv3DTranspose", {"filters": 2, "kernel_size": 2, "strides": 2}, VOLUME),
+]
+
+BY_CHANNEL = [
+    Row("DepthwiseConv1D", {"kernel_size": 3, "depth_multiplier": 2}, STEPS),
+    Row("DepthwiseConv2D", {"kernel_size": 3, "padding": "same", "strides": 2}, IMAGE),
+    Row("DepthwiseConv2D", {"kernel_size": 2, "use_bias": False, **FIRST}, IMAGE),
+    Row("SeparableConv1D", {"filters": 3, "kernel_size": 3, "depth_multiplier": 2}, STEPS),
+    Row(
+        "SeparableConv2D",
+        {"filters": 3, "kernel_size": (2, 3), "dilation_rate": 2, "activation": "tanh"},
+        IMAGE,
+    ),
+    Row(
+        "SeparableConv2D",
+        {"filters": 3, "kernel_size": 2, "use_bias": False, **FIRST},
+        IMAGE,
+    ),
+]
+
+MARGINS = [
+    Row("Cropping1D", {"cropping": (1, 2)}, STEPS),
+    Row("Cropping1D", {"cropping": 2}, STEPS),
+    Row("Cropping2D", {}, IMAGE),
+    Row("Cropping2D", {"cropping": (1, 2), **FIRST}, ((2, 3, 7, 6),)),
+    Row("Cropping3D", {"cropping": ((1, 0), 1, (0, 1))}, ((2, 5, 5, 4, 2),)),
+    Row("Cropping3D", {"cropping": 1, **FIRST}, ((2, 2, 5, 5, 4),)),
+    Row("ZeroPadding1D", {"padding": (1, 2)}, STEPS),
+    Row("ZeroPadding1D", {"padding": 2, **FIRST}, STEPS),
+    Row("ZeroPadding3D", {"padding": (1, 0, 2)}, VOLUME),
+    Row("ZeroPadding3D", {**FIRST}, VOLUME),
+]
+
+UPSAMPLING = [
+    Row("UpSampling1D", {"size": 3}, STEPS),
+    Row("UpSampling2D", {"size": (2, 1)}, IMAGE),
+    Row("UpSampling2D", {"size": 3, **FIRST}, IMAGE),
+    Row("UpSampling2D", {"interpolation": "bilinear"}, IMAGE, tolerance=1e-4),
+    Row(
+        "UpSampling2D",
+        {"size": (1, 2), "interpolation": "bilinear", **FIRST},
+        IMAGE,
+        tolerance=1e-4,
+    ),
+    Row("UpSampling3D", {"size": (1, 2, 3)}, VOLUME),
+]
+
+ADAPTIVE = [
+    Row("AdaptiveAveragePooling1D", {"output_size": 3}, SIGNAL),
+    Row("AdaptiveAveragePooling2D", {"output_size": (3, 2), **FIRST}, IMAGE),
+    Row("AdaptiveAveragePooling3D", {"output_size": 2}, VOLUME),
+    Row("AdaptiveMaxPooling1D", {"output_size": 3, **FIRST}, SIGNAL),
+    Row("AdaptiveMaxPooling2D", {"output_size": (3, 4)}, IMAGE),
+    Row("AdaptiveMaxPooling3D", {"output_size": (2, 3, 1)}, VOLUME),
+]
+
+NORMALIZATIONS = [
+    Row("GroupNormalization", {"groups": 2}, IMAGE),
+    Row("GroupNormalization", {"groups": -1, "axis": 1, "scale": False}, IMAGE, fixed=(1,)),
+    Row("RMSNormalization", {}, STEPS),
+    Row("RMSNormalization", {"axis": [1, 2], "epsilon": 1e-3}, STEPS, fixed=(1, 2)),
+    Row("UnitNormalization", {}, STEPS),
+    Row("UnitNormalization", {"axis": [1, 2]}, STEPS),
+    Row(
+        "SpectralNormalization",
+        {"layer": Row("Dense", {"units": 3, "name": "d"})},
+        half=False,
+    ),
+]
+
+NOISE = [
+    Row("AlphaDropout", {"rate": 0.2, "noise_shape": (None, 1, 4)}, STEPS),
+    Row("GaussianDropout", {"rate": 0.2, "seed": 3}, STEPS),
+    Row("SpatialDropout1D", {"rate": 0.2}, STEPS),
+    Row("SpatialDropout2D", {"rate": 0.2, **FIRST}, IMAGE),
+    Row("SpatialDropout3D", {"rate": 0.2, "seed": 3}, VOLUME),
+]
+
+QUERIES = ((2, 4, 3), (2, 5, 3))
+ATTENTION = [
+    Row("Attention", {}, QUERIES),
+    Row(
+        "Attention",
+        {"use_scale": True, "score_mode": "concat"},
+        ((2, 4, 3), (2, 5, 2), (2, 5, 3)),
+        call={"return_attention_scores": True, "use_causal_mask": True},
+    ),
+    Row("AdditiveAttention", {}, QUERIES),
+    Row("AdditiveAttention", {"use_scale": False, "dropout": 0.1}, QUERIES),
+    Row(
+        "GroupQueryAttention",
+        {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2},
+        ((2, 4, 6), (2, 5, 6)),
+        spread=True,
+    ),
+    Row(
+        "GroupQueryAttention",
+        {
+            "head_dim": 3,
+            "num_query_heads": 2,
+            "num_key_value_heads": 1,
+            "use_gate": True,
+            "sliding_window": 2,
+        },
+        ((2, 4, 6), (2, 4, 6)),
+        call={"return_attention_scores": True, "use_causal_mask": True},
+        spread=True,
+    ),
+    Row(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "value_dim": 4, "use_gate": True},
+        ((2, 4, 6), (2, 5, 6)),
+        call={"return_attention_scores": True},
+        spread=True,
+    ),
+]
+
+CELLS = [Row("LSTMCell", {"units": 3, "name": "a"}), Row("GRUCell", {"units": 2, "name": "b"})]
+RECURRENT = [
+    Row("RNN", {"cell": Row("StackedRNNCells", {"cells": CELLS, "name": "s"})}, STEPS, half=False),
+    Row(
+        "RNN",
+        {
+            "cell": Row("StackedRNNCells", {"cells": CELLS[::-1], "name": "s"}),
+            "return_sequences": True,
+            "return_state": True,
+            "go_backwards": True,
+        },
+        STEPS,
+        half=False,
+    ),
+    Row(
+        "ConvLSTM1D",
+        {"filters": 2, "kernel_size": 2, "return_sequences": True},
+        ((2, 3, 5, 4),),
+        fixed=(2, 3),
+    ),
+    Row(
+        "ConvLSTM2D",
+        {"filters": 2, "kernel_size": 2, "strides": 2, "padding": "same", "return_state": True},
+        ((2, 3, 5, 4, 2),),
+        fixed=(2, 3, 4),
+    ),
+    Row(
+        "ConvLSTM2D",
+        {"filters": 2, "kernel_size": (3, 2), "dilation_rate": 2, "go_backwards": True},
+        ((2, 3, 5, 4, 2),),
+        fixed=(2, 3, 4),
+    ),
+    Row(
+        "ConvLSTM2D",
+        {"filters": 2, "kernel_size": 2, "use_bias": False, **FIRST},
+        ((2, 3, 2, 5, 4),),
+        fixed=(2, 3, 4),
+    ),
+    Row("ConvLSTM3D", {"filters": 2, "kernel_size": 2}, ((2, 2, 3, 3, 3, 2),), fixed=(2, 3, 4, 5)),
+]
+
+EMBEDDINGS = [
+    Row("ReversibleEmbedding", {"input_dim": 7, "output_dim": 3}, ((2, 5),), integers=7),
+    Row(
+        "ReversibleEmbedding",
+        {"input_dim": 7, "output_dim": 4, "tie_weights": False, "logit_soft_cap": 2.0},
+        STEPS,
+        call={"reverse": True},
+    ),
+]
+
+ROWS += [
+    *TRANSPOSED,
+    *BY_CHANNEL,
+    *MARGINS,
+    *UPSAMPLING,
+    *ADAPTIVE,
+    *NORMALIZATIONS,
+    *NOISE,
+    *ATTENTION,
+    *RECURRENT,
+    *EMBEDDINGS,
 ]

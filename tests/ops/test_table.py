@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import dtypes, tree
 from keraslite.core.keras_tensor import KerasTensor
-from tests.ops import nn_rows, rows
+from tests.ops import image_rows, math_rows, nn_rows, rows, spatial_rows
 from tests.ops.table import TOLERANCE, Fixed, Row, cast, fill, wide
 
 ROWS = [
     *rows.ELEMENTWISE, *rows.BINARY, *rows.REDUCTIONS, *rows.SHAPING, *rows.INDEXING, *rows.LINALG,
-    *nn_rows.ROWS,
+    *math_rows.ROWS, *nn_rows.ROWS, *image_rows.ROWS, *spatial_rows.ROWS,
 ]  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def _map_arrays(fn: Any, args: list[Any]) -> list[Any]:
 
 
 def _call(row: Row, args: list[Any]) -> Any:
-    return getattr(ops, row.op)(*args, **row.kwargs)
+    return operator.attrgetter(row.op)(ops)(*args, **row.kwargs)
 
 
 def _specs(result: Any) -> list[tuple[tuple[Any, ...], str]]:

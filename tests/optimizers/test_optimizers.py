@@ -58,6 +58,15 @@ CASES = [
     Case("SGD", {"use_ema": True, "ema_momentum": 0.8, "momentum": 0.5}),
     Case("Adam", {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 4}),
     Case("SGD", {"loss_scale_factor": 4.0}),
+    Case("Adafactor"),
+    Case("Adafactor", {"relative_step": False, "beta_2_decay": -0.6, "clip_threshold": 0.5}),
+    Case("Adafactor", {"epsilon_1": 1e-3, "epsilon_2": 1.0, "weight_decay": 0.1}),
+    Case("Muon"),
+    Case("Muon", {"nesterov": False, "rms_rate": None, "weight_decay": 0.1, "clipnorm": 1.0}),
+    Case("Muon", {"exclude_layers": ["^ker.el$"], "adam_lr_ratio": 0.3, "adam_weight_decay": 0.1}),
+    Case("Muon", {"ns_steps": 3, "muon_a": 3.0, "momentum": 0.8, "adam_weight_decay": None}),
+    Case("ScheduleFreeAdamW"),
+    Case("ScheduleFreeAdamW", {"warmup_steps": 6, "weight_decay": 0.1, "beta_1": 0.7}),
 ]
 IDS = [f"{c.cls}-{'-'.join(c.arguments)}" for c in CASES]
 RNG = np.random.default_rng(3)

@@ -30,8 +30,10 @@ from keraslite.ops.nn.activations import (
     tanh_shrink,
     threshold,
 )
+from keraslite.ops.nn.adaptive import adaptive_average_pool, adaptive_max_pool
 from keraslite.ops.nn.attention import dot_product_attention
 from keraslite.ops.nn.convolution import conv, conv_transpose, depthwise_conv, separable_conv
+from keraslite.ops.nn.ctc import ctc_decode, ctc_loss
 from keraslite.ops.nn.encoding import multi_hot, one_hot
 from keraslite.ops.nn.losses import (
     binary_crossentropy,
@@ -48,8 +50,11 @@ from keraslite.ops.nn.normalization import (
 )
 from keraslite.ops.nn.pooling import average_pool, max_pool
 from keraslite.ops.nn.softmax import log_softmax, softmax, sparsemax
+from keraslite.ops.nn.spatial import depth_to_space, fold, space_to_depth, unfold
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "average_pool",
     "batch_normalization",
     "binary_crossentropy",
@@ -57,9 +62,13 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_decode",
+    "ctc_loss",
+    "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",
     "elu",
+    "fold",
     "gelu",
     "glu",
     "hard_shrink",
@@ -89,6 +98,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "space_to_depth",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
@@ -97,4 +107,5 @@ __all__ = [
     "swish",
     "tanh_shrink",
     "threshold",
+    "unfold",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,12 +52,13 @@ _STATIC = dict.fromkeys(_REDUCTIONS.split(), (1, 2)) | {
     "tensordot": (2,),
     "cholesky": (1,),
     "svd": (1, 2),
+    "rfft": (1,),
     "batch_normalization": (3,),
     "layer_normalization": (3,),
 }
 
 # A size, a branch or the algorithm depends on values, or the result is found in Python.
-_EAGER = frozenset({"nonzero", "getitem", "repeat", "roll", "power", "lstsq", "eig"})
+_EAGER = frozenset({"nonzero", "getitem", "repeat", "roll", "power", "eig"})
 
 
 def _over_lists(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,6 +161,28 @@ def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
+# Complex numbers and bits ------------------------------------------------------------
+
+
+def fft(real: Array, imag: Array, rank: int = 1, inverse: bool = False) -> tuple[Array, Array]:
+    transform = jnp.fft.ifftn if inverse else jnp.fft.fftn
+    found = transform(lax.complex(real, imag), axes=tuple(range(-rank, 0)))
+    return found.real, found.imag
+
+
+def irfft(real: Array, imag: Array, n: int) -> Array:
+    return jnp.fft.irfft(lax.complex(real, imag), n)
+
+
+def view(x: Array, dtype: str) -> Array:
+    return x.view(native(dtype))
+
+
+def i0(x: Array) -> Array:
+    # In half precision its parts lose digits before they are multiplied.
+    return jnp.i0(x.astype(jnp.promote_types(x.dtype, "float32"))).astype(x.dtype)
+
+
 # Order -------------------------------------------------------------------------------
 
 
@@ -248,8 +272,36 @@ def segment_max(
     return _segment_max(data, segment_ids, _segments(num_segments, segment_ids), sorted)
 
 
+def segment_prod(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    return _segment_prod(data, segment_ids, _segments(num_segments, segment_ids), sorted)
+
+
 _segment_sum = compiled(jax.ops.segment_sum, 2, 3)
 _segment_max = compiled(jax.ops.segment_max, 2, 3)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _product(data: Array, segment_ids: Array, count: int, sorted: bool) -> Array:
+    return jax.ops.segment_prod(data, segment_ids, count, sorted)
+
+
+# JAX differentiates products of segments of one member only.
+@_product.defjvp
+def _product_change(count: int, sorted: bool, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """A member weighs as much as the product of the others, 0 beside another 0."""
+    (data, segment_ids), (change, _) = primals, tangents
+    zero = data == 0
+    nonzero = jnp.where(zero, 1, data)
+    zeros_of = jax.ops.segment_sum(zero.astype(data.dtype), segment_ids, count, sorted)
+    others = _product(nonzero, segment_ids, count, sorted)[segment_ids] / nonzero
+    others = jnp.where(zeros_of[segment_ids] > zero, 0, others)
+    slope = jax.ops.segment_sum(others * change, segment_ids, count, sorted)
+    return _product(data, segment_ids, count, sorted), slope
+
+
+_segment_prod = compiled(_product, 2, 3)
 
 _own: dict[str, Callable[..., Any]] = {
     "rsqrt": lax.rsqrt,
@@ -261,6 +313,8 @@ _own: dict[str, Callable[..., Any]] = {
     "floor_divide": jnp.floor_divide,
     "mod": jnp.mod,
     "logsumexp": logsumexp,
+    "i0": i0,
+    "make_complex": lax.complex,
 }
 _compiled = {
     name: compiled(fn, *_STATIC.get(name, ()))
@@ -270,7 +324,7 @@ _compiled = {
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **_compiled,
-    **{name: _shared[name] for name in ("nonzero", "getitem", "eig", "lstsq")},
+    **{name: _shared[name] for name in ("nonzero", "getitem", "eig")},
     # A number as the exponent is a constant: x ** 2 is a product, with a better gradient.
     "power": jnp.power,
     "split": _over_lists(_compiled["split"]),
@@ -296,4 +350,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "one_hot": one_hot,
     "segment_sum": segment_sum,
     "segment_max": segment_max,
+    "segment_prod": segment_prod,
+    "fft": compiled(fft, 2, 3),
+    "irfft": compiled(irfft, 2),
+    "view": compiled(view, 1),
 }

@@ -109,6 +109,12 @@ def associative_scan(
     return lax.associative_scan(f, elems, reverse=reverse, axis=axis)
 
 
+def jvp(
+    fn: Callable[..., tuple[Any, Any]], primals: Sequence[Array], tangents: Sequence[Array]
+) -> tuple[Any, Any, Any]:
+    return jax.jvp(fn, tuple(primals), tuple(tangents), has_aux=True)
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     fn.__name__: fn
     for fn in (
@@ -120,5 +126,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
         map,
         vectorized_map,
         associative_scan,
+        jvp,
     )
 }

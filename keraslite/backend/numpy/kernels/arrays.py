@@ -17,12 +17,12 @@ _shared = ArrayKernels(np).table()
 
 # What NumPy cannot do, or does imprecisely, in half precision.
 _WIDENED = """
-    sum prod mean var std cumsum cumprod moments matmul dot tensordot searchsorted
-    cholesky det inv solve qr svd eigh norm lstsq batch_normalization layer_normalization
+    sum prod mean var std cumsum cumprod moments sort argsort matmul dot tensordot searchsorted
+    cholesky det inv solve qr svd eigh norm batch_normalization layer_normalization i0
 """
 _BINARY = """
     add subtract multiply maximum minimum floor_divide mod power true_divide arctan2 logaddexp hypot
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift where
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd where
     equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
 """
 
@@ -101,6 +101,29 @@ def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
     return _shared["solve"](np.tril(a) if lower else np.triu(a), b)
 
 
+# Complex numbers and bits ------------------------------------------------------------
+
+
+def make_complex(real: Array, imag: Array) -> Array:
+    pairs = np.stack([real, imag], -1)
+    return pairs.view(np.result_type(pairs.dtype, np.complex64))[..., 0]
+
+
+def fft(real: Array, imag: Array, rank: int = 1, inverse: bool = False) -> tuple[Array, Array]:
+    transform = np.fft.ifftn if inverse else np.fft.fftn
+    found = transform(make_complex(real, imag), axes=tuple(range(-rank, 0)))
+    return found.real, found.imag
+
+
+def irfft(real: Array, imag: Array, n: int) -> Array:
+    return np.fft.irfft(make_complex(real, imag), n)
+
+
+def view(x: Array, dtype: str) -> Array:
+    return np.asarray(x, order="C").view(numpy_dtype(dtype))
+
+
+_plain = (make_complex, fft, irfft, view)
 _own = {"power": np.power, "floor_divide": np.floor_divide, "mod": np.mod}
 _own_widened = {
     "einsum": einsum,
@@ -116,6 +139,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     **{name: weak_numbers((_shared | _own)[name]) for name in _BINARY.split()},
     **{name: widened(_shared[name]) for name in _WIDENED.split()},
     **{name: widened(fn) for name, fn in _own_widened.items()},
-    **{fn.__name__: fn for fn in _creation},
+    **{fn.__name__: fn for fn in (*_creation, *_plain)},
     "getitem": _shared["getitem"],
 }

@@ -101,6 +101,12 @@ def segment_max(
     return _segments(data, segment_ids, num_segments, np.maximum, lowest)
 
 
+def segment_prod(
+    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+) -> Array:
+    return _segments(data, segment_ids, num_segments, np.multiply, 1)
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "slice": slice_of,
     **{
@@ -114,6 +120,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
             one_hot,
             segment_sum,
             segment_max,
+            segment_prod,
         )
     },
 }

@@ -9,6 +9,7 @@ from keraslite.backend.tensorflow.kernels import (
     convolution,
     creation,
     elementwise,
+    fourier,
     fused,
     index,
     linalg,
@@ -45,4 +46,5 @@ kernels = _gather(
     control,
     random,
     fused,
+    fourier,
 )

@@ -257,3 +257,14 @@ def _interleaved(even: _Tensor, odd: _Tensor, axis: int) -> _Tensor:
         tf.stack([head, odd], axis + 1), (*sizes[:axis], 2 * pairs, *sizes[axis + 1 :])
     )
     return tf.concat([merged, tail], axis)
+
+
+def jvp(
+    fn: Callable[..., tuple[Any, Any]], primals: Sequence[_Tensor], tangents: Sequence[_Tensor]
+) -> tuple[Any, Any, Any]:
+    # Copies: a tensor may come twice.
+    primals = [tf.identity(x) for x in primals]
+    with tf.autodiff.ForwardAccumulator(primals, list(tangents)) as accumulator:
+        outputs, aux = fn(*primals)
+    zero = tf.UnconnectedGradients.ZERO
+    return outputs, tuple(accumulator.jvp(y, unconnected_gradients=zero) for y in outputs), aux

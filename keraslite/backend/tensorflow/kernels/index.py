@@ -180,6 +180,15 @@ def segment_sum(
     )
 
 
+def segment_prod(
+    data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
+) -> _Tensor:
+    ids = _position(segment_ids)
+    return _raw.UnsortedSegmentProd(
+        data=data, segment_ids=ids, num_segments=_segments(ids, num_segments)
+    )
+
+
 def segment_max(
     data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
 ) -> _Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math as _math
 from typing import Any
 
-import numpy as _np
 import tensorflow as tf
 
 from keraslite.backend.tensorflow import support as s
@@ -89,6 +88,10 @@ def svd(x: _Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
         return tf.linalg.svd(x, compute_uv=False)
     values, left, right = tf.linalg.svd(x, full_matrices=full_matrices)
     return left, values, _adjoint(right)
+
+
+def slogdet(x: _Tensor) -> tuple[_Tensor, _Tensor]:
+    return tuple(tf.linalg.slogdet(x))
 
 
 def eig(x: _Tensor) -> tuple[_Tensor, _Tensor]:
@@ -175,17 +178,3 @@ def solve(a: _Tensor, b: _Tensor) -> _Tensor:
 
 def solve_triangular(a: _Tensor, b: _Tensor, lower: bool = False) -> _Tensor:
     return _as_columns(lambda a, b: tf.linalg.triangular_solve(a, b, lower=lower), a, b)
-
-
-def lstsq(a: _Tensor, b: _Tensor, rcond: float | None = None) -> _Tensor:
-    """The solution of least norm, from singular values above `rcond` times the largest."""
-    left, values, right = svd(a, full_matrices=False)
-    if rcond is None:
-        rcond = max(a.shape[-2:]) * _np.finfo(a.dtype.as_numpy_dtype).eps
-    used = values > tf.reduce_max(values, -1, keepdims=True) * rcond
-    inverse = tf.where(used, 1 / values, tf.zeros_like(values))
-
-    def solve(_: _Tensor, b: _Tensor) -> _Tensor:
-        return tf.matmul(_adjoint(right), inverse[..., None] * tf.matmul(_adjoint(left), b))
-
-    return _as_columns(solve, a, b)

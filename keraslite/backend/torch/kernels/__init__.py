@@ -11,6 +11,7 @@ from keraslite.backend.torch.kernels import (
     control,
     conv,
     elementwise,
+    fourier,
     index,
     linalg,
     nn,
@@ -33,7 +34,7 @@ def _gather(*modules: ModuleType) -> SimpleNamespace:
 
 
 kernels = _gather(
-    elementwise, reductions, shape, linalg, index, nn, conv, rnn, control, random, updates
+    elementwise, reductions, shape, linalg, fourier, index, nn, conv, rnn, control, random, updates
 )
 #: torch has no arithmetic on uint32.
 kernels.seed_dtype = "int64"

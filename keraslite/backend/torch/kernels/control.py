@@ -170,3 +170,11 @@ def associative_scan(
         )
         reach *= 2
     return each(lambda x: torch.flip(x, (axis,)), elems) if reverse else elems
+
+
+def jvp(
+    fn: Callable[..., tuple[Any, Any]],
+    primals: Sequence[torch.Tensor],
+    tangents: Sequence[torch.Tensor],
+) -> tuple[Any, Any, Any]:
+    return torch.func.jvp(fn, tuple(primals), tuple(tangents), has_aux=True)

@@ -215,8 +215,23 @@ def segment_max(
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> torch.Tensor:
-    ids, count = _segments(segment_ids, num_segments)
     least = -torch.inf if data.is_floating_point() else torch.iinfo(data.dtype).min
-    buckets = torch.full((count + 1, *data.shape[1:]), least, dtype=data.dtype, device=data.device)
+    return _reduced(data, segment_ids, num_segments, "amax", least)
+
+
+def segment_prod(
+    data: torch.Tensor,
+    segment_ids: torch.Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> torch.Tensor:
+    return _reduced(data, segment_ids, num_segments, "prod", 1)
+
+
+def _reduced(
+    data: torch.Tensor, segment_ids: torch.Tensor, num_segments: int | None, join: str, empty: Any
+) -> torch.Tensor:
+    ids, count = _segments(segment_ids, num_segments)
+    buckets = torch.full((count + 1, *data.shape[1:]), empty, dtype=data.dtype, device=data.device)
     ids = ids.reshape((-1,) + (1,) * (data.ndim - 1)).expand_as(data)
-    return buckets.scatter_reduce(0, ids, data, reduce="amax")[:count]
+    return buckets.scatter_reduce(0, ids, data, reduce=join)[:count]

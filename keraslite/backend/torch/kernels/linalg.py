@@ -96,5 +96,5 @@ def svd(x: torch.Tensor, full_matrices: bool = True, compute_uv: bool = True) ->
     return tuple(_linalg.svd(x, full_matrices=full_matrices))
 
 
-def lstsq(a: torch.Tensor, b: torch.Tensor, rcond: float | None = None) -> torch.Tensor:
-    return _linalg.pinv(a, rtol=rcond) @ b
+def slogdet(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(_linalg.slogdet(x))

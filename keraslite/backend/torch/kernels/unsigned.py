@@ -21,13 +21,13 @@ _LACKING = {
         "add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod", "power",
         "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
         "logical_and", "logical_or", "logical_xor", "left_shift", "right_shift", "bitwise_and",
-        "bitwise_or", "bitwise_xor", "matmul", "dot",
+        "bitwise_or", "bitwise_xor", "matmul", "dot", "gcd",
     ),
     0: (
         "sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "cumprod", "top_k", "einsum",
         "tensordot", "searchsorted", "take_along_axis", "tril", "triu", "scatter",
-        "scatter_update", "slice_update", "segment_sum", "segment_max", "getitem", "diag",
-        "sort", "argsort", "take", "repeat", "where", "max_pool", "relu", "flip",
+        "scatter_update", "slice_update", "segment_sum", "segment_max", "segment_prod", "getitem",
+        "diag", "sort", "argsort", "take", "repeat", "where", "max_pool", "relu", "flip",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,188 @@
+"""Images and volumes cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import KEEP
+from keraslite.core.shapes import Shape, size, window
+from keraslite.ops import numpy as np
+from keraslite.ops.image.layout import channel_axis, spatial_axes
+from keraslite.ops.nn.sliding import extend, windows
+from keraslite.ops.nn.windows import check_padding, per_axis
+
+
+def _options(
+    space: int,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    dilation_rate: int | Sequence[int],
+) -> list[tuple[int, ...]]:
+    """`(size, stride, dilation)` along each axis."""
+    sizes = per_axis("size", size, space)
+    steps = sizes if strides is None else per_axis("strides", strides, space)
+    rates = per_axis("dilation_rate", dilation_rate, space)
+    return list(zip(sizes, steps, rates, strict=True))
+
+
+def _patches_shape(
+    space: int,
+    images: Shape,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    dilation_rate: int | Sequence[int],
+    padding: str,
+    data_format: str | None,
+) -> Shape:
+    axes = spatial_axes(images, data_format, space)
+    options = _options(space, kernel_size, strides, dilation_rate)
+    padding = check_padding(padding)
+    counts = [
+        window(images[axis], n, step, padding, rate)
+        for axis, (n, step, rate) in zip(axes, options, strict=True)
+    ]
+    at = channel_axis(data_format, space)
+    depth = size((images[at], *(n for n, _, _ in options)))
+    batch = images[: len(images) - space - 1]
+    return (*batch, *counts, depth) if at == -1 else (*batch, depth, *counts)
+
+
+def _patches(
+    space: int,
+    images: Tensor,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    dilation_rate: int | Sequence[int],
+    padding: str,
+    data_format: str | None,
+) -> Tensor:
+    axes = spatial_axes(images.shape, data_format, space)
+    at = channel_axis(data_format, space)
+    # Each axis becomes two; those to its right keep their numbers.
+    for axis, options in zip(axes, _options(space, size, strides, dilation_rate), strict=True):
+        if check_padding(padding) == "same":
+            images = _filled(images, axis, *options)
+        images = windows(images, axis, *options)
+    rank = len(images.shape)
+    batch = list(range(rank - 2 * space - 1))
+    first = len(batch) + (0 if at == -1 else 1)
+    counts = list(range(first, first + 2 * space, 2))
+    inner = [i + 1 for i in counts]
+    channels = [i for i in range(len(batch), rank) if i not in counts + inner]
+    order = batch + (counts + inner + channels if at == -1 else inner + channels + counts)
+    images = np.transpose(images, order)
+    sizes = np.shape(images)
+    n = len(batch)
+    if at == -1:
+        return np.reshape(images, (*sizes[: n + space], -1))
+    return np.reshape(images, (*sizes[:n], -1, *sizes[rank - space :]))
+
+
+def _filled(x: Tensor, axis: int, size: int, stride: int, dilation: int) -> Tensor:
+    """`x` with zeros, so that the windows start in `ceil(n / stride)` places."""
+    n = x.shape[axis]
+    if n is None:
+        raise ValueError("With padding='same' the sizes must be known when a graph is made.")
+    span = (size - 1) * dilation + 1
+    extra = max((-(-n // stride) - 1) * stride + span - n, 0)
+    return extend(x, axis, extra // 2, extra - extra // 2)
+
+
+def _is_3d(size: int | Sequence[int]) -> bool:
+    return isinstance(size, (tuple, list)) and len(size) == 3
+
+
+def _any_patches_shape(
+    images: Shape,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Shape:
+    space = 3 if _is_3d(size) else 2
+    return _patches_shape(space, images, size, strides, dilation_rate, padding, data_format)
+
+
+@composite(_any_patches_shape, KEEP, checked=True)
+def extract_patches(
+    images: TensorLike,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The windows of images.
+
+    Args:
+        images: tensor of shape `(height, width, channels)` or `(batch, height, width,
+            channels)`, or with channels before height for `data_format="channels_first"`.
+        size: height and width of the windows, one number or two; three are for volumes,
+            as in `extract_patches_3d`.
+        strides: steps of the window; None for `size`.
+        dilation_rate: distances between the pixels of a window.
+        padding: `"valid"` for none, or `"same"` for `ceil(size / stride)` windows.
+        data_format: `"channels_last"`, `"channels_first"`, or None for
+            `keras.config.image_data_format()`.
+
+    Returns:
+        Tensor of the dtype of `images` with windows in the place of pixels and
+        `size[0] * size[1] * channels` channels, those of a pixel side by side.
+
+    Raises:
+        ValueError: for ranks or options that do not fit, or a window larger than the images.
+
+    Example:
+        >>> keras.ops.image.extract_patches(np.ones((2, 8, 8, 3)), 4).shape
+        (2, 2, 2, 48)
+    """
+    space = 3 if _is_3d(size) else 2
+    return _patches(space, images, size, strides, dilation_rate, padding, data_format)
+
+
+def _volume_patches_shape(
+    volumes: Shape,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Shape:
+    return _patches_shape(3, volumes, size, strides, dilation_rate, padding, data_format)
+
+
+@composite(_volume_patches_shape, KEEP, checked=True)
+def extract_patches_3d(
+    volumes: TensorLike,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The windows of volumes.
+
+    Args:
+        volumes: tensor of shape `(depth, height, width, channels)` or `(batch, depth, height,
+            width, channels)`, or with channels before depth for
+            `data_format="channels_first"`.
+        size: depth, height and width of the windows, one number or three.
+        strides: as in `extract_patches`.
+        dilation_rate: as in `extract_patches`.
+        padding: as in `extract_patches`.
+        data_format: as in `extract_patches`.
+
+    Returns:
+        Tensor of the dtype of `volumes` with windows in the place of voxels and
+        `size[0] * size[1] * size[2] * channels` channels.
+
+    Raises:
+        ValueError: as in `extract_patches`.
+
+    Example:
+        >>> keras.ops.image.extract_patches_3d(np.ones((1, 8, 8, 8, 3)), 4).shape
+        (1, 2, 2, 2, 192)
+    """
+    return _patches(3, volumes, size, strides, dilation_rate, padding, data_format)

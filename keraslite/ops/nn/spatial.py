@@ -1,0 +1,272 @@
+"""Between space and channels: blocks of pixels, and windows laid side by side."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+from keraslite.config import standardize_data_format
+from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.core.promotion import KEEP
+from keraslite.core.shapes import Shape, size, window
+from keraslite.ops import numpy as np
+from keraslite.ops.nn.sliding import cut, extend, overlapped, windows
+from keraslite.ops.nn.windows import channels_and_space, join, per_axis
+
+
+def _check_block(x: Shape, block_size: int) -> int:
+    if len(x) != 4:
+        raise ValueError(
+            f"`x` must have a batch axis, height, width and channels; its shape is {tuple(x)}."
+        )
+    if operator.index(block_size) < 2:
+        raise ValueError(f"`block_size` must be at least 2; it is {block_size}.")
+    return operator.index(block_size)
+
+
+def _depth_to_space_shape(
+    x: Shape, block_size: int, data_format: str | None = "channels_last"
+) -> Shape:
+    block = _check_block(x, block_size)
+    channels, space = channels_and_space(x, data_format)
+    if channels is not None and channels % block**2:
+        raise ValueError(
+            f"The {channels} channels must be a multiple of `block_size ** 2`, {block**2}."
+        )
+    new = [None if n is None else n * block for n in space]
+    return join(x[0], None if channels is None else channels // block**2, new, data_format)
+
+
+@composite(_depth_to_space_shape, KEEP, checked=True)
+def depth_to_space(
+    x: TensorLike, block_size: int, data_format: str | None = "channels_last"
+) -> Tensor:
+    """Blocks of pixels made of the channels of one pixel ("pixel shuffle").
+
+    Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
+    Sub-Pixel Convolutional Neural Network" (2016).
+
+    Args:
+        x: tensor of shape `(batch, height, width, channels)`, or with channels before height
+            for `data_format="channels_first"`.
+        block_size: height and width of the blocks.
+        data_format: `"channels_last"`, `"channels_first"`, or None for
+            `keras.config.image_data_format()`.
+
+    Returns:
+        Tensor of shape `(batch, height * block_size, width * block_size,
+        channels // block_size ** 2)`, or channels first. The channels of a pixel are read as
+        `(row in the block, column in the block, channel)`; channels first as
+        `(channel, row in the block, column in the block)`.
+
+    Raises:
+        ValueError: for another rank, a block size below 2, or channels that are no multiple.
+
+    Example:
+        >>> keras.ops.depth_to_space(np.arange(4.0).reshape(1, 1, 1, 4), 2)[0, :, :, 0]
+        array([[0., 1.], [2., 3.]])
+    """
+    block = operator.index(block_size)
+    if standardize_data_format(data_format) == "channels_last":
+        batch, height, width, channels = np.shape(x)
+        deep = channels // block**2
+        split = np.reshape(x, (batch, height, width, block, block, deep))
+        mixed = np.transpose(split, (0, 1, 3, 2, 4, 5))
+        return np.reshape(mixed, (batch, height * block, width * block, deep))
+    batch, channels, height, width = np.shape(x)
+    deep = channels // block**2
+    split = np.reshape(x, (batch, deep, block, block, height, width))
+    mixed = np.transpose(split, (0, 1, 4, 2, 5, 3))
+    return np.reshape(mixed, (batch, deep, height * block, width * block))
+
+
+def _space_to_depth_shape(
+    x: Shape, block_size: int, data_format: str | None = "channels_last"
+) -> Shape:
+    block = _check_block(x, block_size)
+    channels, space = channels_and_space(x, data_format)
+    if any(n is not None and n % block for n in space):
+        raise ValueError(f"Height and width {space} must be multiples of `block_size`, {block}.")
+    new = [None if n is None else n // block for n in space]
+    return join(x[0], None if channels is None else channels * block**2, new, data_format)
+
+
+@composite(_space_to_depth_shape, KEEP, checked=True)
+def space_to_depth(
+    x: TensorLike, block_size: int, data_format: str | None = "channels_last"
+) -> Tensor:
+    """Blocks of pixels as the channels of one pixel: the inverse of `depth_to_space`.
+
+    Args:
+        x: tensor of shape `(batch, height, width, channels)`, or with channels before height
+            for `data_format="channels_first"`.
+        block_size: height and width of the blocks.
+        data_format: `"channels_last"`, `"channels_first"`, or None for
+            `keras.config.image_data_format()`.
+
+    Returns:
+        Tensor of shape `(batch, height // block_size, width // block_size,
+        channels * block_size ** 2)`, or channels first.
+
+    Raises:
+        ValueError: for another rank, a block size below 2, or sizes that are no multiples.
+
+    Example:
+        >>> keras.ops.space_to_depth(np.arange(4.0).reshape(1, 2, 2, 1), 2)
+        array([[[[0., 1., 2., 3.]]]])
+    """
+    block = operator.index(block_size)
+    if standardize_data_format(data_format) == "channels_last":
+        batch, height, width, channels = np.shape(x)
+        rows, columns = height // block, width // block
+        split = np.reshape(x, (batch, rows, block, columns, block, channels))
+        mixed = np.transpose(split, (0, 1, 3, 2, 4, 5))
+        return np.reshape(mixed, (batch, rows, columns, block**2 * channels))
+    batch, channels, height, width = np.shape(x)
+    rows, columns = height // block, width // block
+    split = np.reshape(x, (batch, channels, rows, block, columns, block))
+    mixed = np.transpose(split, (0, 1, 3, 5, 2, 4))
+    return np.reshape(mixed, (batch, channels * block**2, rows, columns))
+
+
+# Windows -----------------------------------------------------------------------------
+
+
+def _padded(n: int | None, padding: int) -> int | None:
+    return None if n is None else n + 2 * padding
+
+
+def _counts(
+    space: Sequence[int | None],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int],
+    padding: int | Sequence[int],
+    stride: int | Sequence[int],
+) -> tuple[tuple[int, ...], list[int | None]]:
+    """The sizes of the windows, and how many of them there are along each axis."""
+    kernel = per_axis("kernel_size", kernel_size, 2)
+    rates = per_axis("dilation", dilation, 2)
+    pads = per_axis("padding", padding, 2, least=0)
+    steps = per_axis("stride", stride, 2)
+    return kernel, [
+        window(_padded(n, p), k, s, "valid", d)
+        for n, k, d, p, s in zip(space, kernel, rates, pads, steps, strict=True)
+    ]
+
+
+def _unfold_shape(
+    x: Shape,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Shape:
+    if len(x) != 4:
+        raise ValueError(
+            f"`x` must have the shape (batch, channels, height, width); it has {tuple(x)}."
+        )
+    kernel, counts = _counts(x[2:], kernel_size, dilation, padding, stride)
+    return (x[0], size((x[1], *kernel)), size(counts))
+
+
+@composite(_unfold_shape, KEEP, checked=True)
+def unfold(
+    x: TensorLike,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Tensor:
+    """The windows of images, side by side ("im2col").
+
+    Args:
+        x: tensor of shape `(batch, channels, height, width)`.
+        kernel_size: sizes of the window, one number or two.
+        dilation: distances between the elements of a window.
+        padding: how many zeros to add at both ends of an axis.
+        stride: steps of the window.
+
+    Returns:
+        Tensor of shape `(batch, channels * window size, number of windows)`.
+
+    Raises:
+        ValueError: for another rank, other options, or a window larger than the images.
+
+    Example:
+        >>> keras.ops.unfold(np.ones((1, 3, 4, 4)), 2).shape
+        (1, 12, 9)
+    """
+    kernel, rates, steps = (per_axis("", v, 2) for v in (kernel_size, dilation, stride))
+    pads = per_axis("padding", padding, 2, least=0)
+    for axis, p in zip((-2, -1), pads, strict=True):
+        x = extend(x, axis, p, p) if p else x
+    x = windows(x, -2, kernel[0], steps[0], rates[0])
+    x = windows(x, -1, kernel[1], steps[1], rates[1])
+    batch, channels, rows, high, columns, wide = np.shape(x)
+    ordered = np.transpose(x, (0, 1, 3, 5, 2, 4))
+    return np.reshape(ordered, (batch, channels * high * wide, rows * columns))
+
+
+def _fold_shape(
+    x: Shape,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Shape:
+    if len(x) != 3:
+        raise ValueError(
+            "`x` must have the shape (batch, channels * window size, number of windows); it has "
+            f"{tuple(x)}."
+        )
+    space = per_axis("output_size", output_size, 2)
+    kernel, counts = _counts(space, kernel_size, dilation, padding, stride)
+    if x[1] is not None and x[1] % (kernel[0] * kernel[1]):
+        raise ValueError(f"The second size, {x[1]}, must be a multiple of {size(kernel)}.")
+    if x[2] not in (None, size(counts)):
+        raise ValueError(f"There must be {size(counts)} windows, not {x[2]}.")
+    return (x[0], None if x[1] is None else x[1] // (kernel[0] * kernel[1]), *space)
+
+
+@composite(_fold_shape, KEEP, checked=True)
+def fold(
+    x: TensorLike,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Tensor:
+    """Images that are the sum of their windows ("col2im"); the gradient of `unfold`.
+
+    Args:
+        x: tensor of shape `(batch, channels * window size, number of windows)`.
+        output_size: height and width of the images, one number or two.
+        kernel_size: as in `unfold`.
+        dilation: as in `unfold`.
+        padding: as in `unfold`; what falls on it is lost.
+        stride: as in `unfold`.
+
+    Returns:
+        Tensor of shape `(batch, channels, *output_size)`.
+
+    Raises:
+        ValueError: for another rank, other options, or another number of windows.
+
+    Example:
+        >>> keras.ops.fold(np.ones((1, 4, 4)), 3, 2)[0, 0]
+        array([[1., 2., 1.], [2., 4., 2.], [1., 2., 1.]])
+    """
+    rates, steps = per_axis("dilation", dilation, 2), per_axis("stride", stride, 2)
+    pads = per_axis("padding", padding, 2, least=0)
+    space = per_axis("output_size", output_size, 2)
+    kernel, counts = _counts(space, kernel_size, dilation, padding, stride)
+    batch, depth, _ = np.shape(x)
+    x = np.reshape(x, (batch, depth // (kernel[0] * kernel[1]), *kernel, *counts))
+    x = np.transpose(x, (0, 1, 4, 2, 5, 3))
+    x = overlapped(x, -1, space[1] + 2 * pads[1], steps[1], rates[1])
+    x = overlapped(x, -2, space[0] + 2 * pads[0], steps[0], rates[0])
+    for axis, p, n in zip((-2, -1), pads, space, strict=True):
+        x = cut(x, axis, p, p + n) if p else x
+    return x
