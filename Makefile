@@ -49,7 +49,7 @@ check: lint types
 lint: $(STAMPS)/dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-cache
 
 ## types         the type checker
 types: $(STAMPS)/dev

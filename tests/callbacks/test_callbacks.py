@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import keraslite
-from tests.training.oracle import BATCH, check, data, dense
+from tests.training.oracle import BATCH, check, data
+from tests.training.oracle import dense_eager as dense
 
 X, Y = data()
 LATER = data(7)

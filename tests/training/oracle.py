@@ -47,6 +47,11 @@ def dense(k: Any, units: int = 1, activation: str | None = None, **compiled: Any
     return fill(model)
 
 
+def dense_eager(k: Any, *args: Any, **compiled: Any) -> Any:
+    """`dense`, run line by line: quicker for what does not depend on graphs."""
+    return dense(k, *args, run_eagerly=True, **compiled)
+
+
 def plain(value: Any) -> Any:
     """Numbers and NumPy arrays in place of tensors and variables."""
 

@@ -13,7 +13,16 @@ import pytest
 import keraslite
 from keraslite.backend import engine
 from keraslite.training.data import make_source
-from tests.training.oracle import BATCH, SAMPLES, assert_same, data, dense, keras, sample_weights
+from tests.training.oracle import (
+    BATCH,
+    SAMPLES,
+    assert_same,
+    data,
+    dense,
+    dense_eager,
+    keras,
+    sample_weights,
+)
 
 X, Y = data()
 W = sample_weights()
@@ -196,7 +205,7 @@ def test_validation_streams(kind: str, model: Any) -> None:
 def test_class_weight_with_streams() -> None:
     labels = (np.arange(SAMPLES) % 3)[:, None]
     class_weight = {0: 0.3, 1: 2.0, 2: 1.0}
-    model = dense(keraslite, 3, "softmax", loss="sparse_categorical_crossentropy")
+    model = dense_eager(keraslite, 3, "softmax", loss="sparse_categorical_crossentropy")
     parts = [(X[i : i + BATCH], labels[i : i + BATCH]) for i in range(0, SAMPLES, BATCH)]
     start = model.get_weights()
     expected = model.fit(
@@ -211,11 +220,11 @@ def test_class_weight_with_streams() -> None:
 def test_generator_that_runs_dry() -> None:
     def run(k: Any) -> Any:
         with pytest.warns(UserWarning, match="ran (dry|out of data)"):
-            return dense(k).fit(batches(), steps_per_epoch=5, verbose=0).history
+            return dense_eager(k).fit(batches(), steps_per_epoch=5, verbose=0).history
 
     assert_same(run(keraslite), run(keras))
     with pytest.raises(ValueError, match="0 batches"):
-        dense(keraslite).fit(iter([]), verbose=0)
+        dense_eager(keraslite).fit(iter([]), verbose=0)
 
 
 @pytest.mark.requires("trainable")
@@ -236,7 +245,7 @@ def test_py_dataset_hooks_and_workers_see_every_batch_once() -> None:
                 self.calls.append("end")
 
         dataset, validation = Counting(), Counting()
-        dense(k).fit(dataset, epochs=3, verbose=0, validation_data=validation, shuffle=False)
+        dense_eager(k).fit(dataset, epochs=3, verbose=0, validation_data=validation, shuffle=False)
         return dataset.calls
 
     assert run(keraslite) == ["end"] * 3
@@ -262,7 +271,7 @@ def test_several_inputs(form: str) -> None:
         joined = k.layers.Concatenate()([k.layers.Dense(2)(a), b])
         inputs = {"b": b, "a": a} if form.startswith("dict") else [a, b]
         model = k.Model(inputs, k.layers.Dense(1)(joined))
-        model.compile(k.optimizers.SGD(0.1), "mse")
+        model.compile(k.optimizers.SGD(0.1), "mse", run_eagerly=True)
         rng = np.random.default_rng(0)
         model.set_weights([rng.normal(size=w.shape).astype("float32") for w in model.weights])
         x: Any = {

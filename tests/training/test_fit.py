@@ -17,6 +17,7 @@ from tests.training.oracle import (
     check,
     data,
     dense,
+    dense_eager,
     fill,
     keras,
     sample_weights,
@@ -93,7 +94,9 @@ def test_class_weight(kind: str) -> None:
     loss = "categorical_crossentropy" if kind == "one_hot" else "sparse_categorical_crossentropy"
 
     def run(k: Any) -> Any:
-        model = dense(k, 3, "softmax", loss=loss, metrics=["accuracy"], weighted_metrics=["acc"])
+        model = dense_eager(
+            k, 3, "softmax", loss=loss, metrics=["accuracy"], weighted_metrics=["acc"]
+        )
         return fitted(
             k, model, X, y, class_weight={0: 0.5, 2: 3.0}, validation_data=(X, y), epochs=2
         )
@@ -146,7 +149,7 @@ def test_steps_per_execution_calls_hooks_around_groups() -> None:
 )
 def test_optimizers_in_fit(make: Any) -> None:
     def run(k: Any) -> Any:
-        return fitted(k, dense(k, optimizer=make(k)), X, Y, epochs=2, batch_size=6)
+        return fitted(k, dense_eager(k, optimizer=make(k)), X, Y, epochs=2, batch_size=6)
 
     check(run)
 
@@ -174,7 +177,7 @@ def test_batch_normalization_and_dropout_states() -> None:
         model = k.Sequential(
             [k.Input((4,)), k.layers.Dense(3), k.layers.BatchNormalization(), k.layers.Dense(1)]
         )
-        model.compile(k.optimizers.SGD(0.05), "mse")
+        model.compile(k.optimizers.SGD(0.05), "mse", run_eagerly=k is keras)
         fill(model).layers[1].moving_variance.assign(np.ones(3))
         result = fitted(k, model, X, Y, epochs=2, validation_data=LATER)
         return {**result, "predict": model.predict(X, verbose=0)}
@@ -253,13 +256,13 @@ def test_evaluate_and_predict() -> None:
 
 
 def test_evaluate_without_metrics_is_a_number() -> None:
-    check(lambda k: dense(k).evaluate(X, Y, verbose=0))
+    check(lambda k: dense_eager(k).evaluate(X, Y, verbose=0))
 
 
 @pytest.mark.requires("trainable")
 def test_test_on_batch() -> None:
     def run(k: Any) -> Any:
-        model = dense(k, metrics=["mae"], weighted_metrics=["mse"])
+        model = dense_eager(k, metrics=["mae"], weighted_metrics=["mse"])
         found = [model.test_on_batch(X, Y), model.test_on_batch(*LATER, sample_weight=W)]
         return found, model.test_on_batch(X[:3], Y[:3], return_dict=True)
 
@@ -269,7 +272,7 @@ def test_test_on_batch() -> None:
 @pytest.mark.requires("trainable")
 def test_train_on_batch() -> None:
     def run(k: Any) -> Any:
-        model = dense(k, metrics=["mae"], weighted_metrics=["mse"])
+        model = dense_eager(k, metrics=["mae"], weighted_metrics=["mse"])
         found = [
             model.train_on_batch(X, Y),
             model.train_on_batch(X, Y, sample_weight=W),
@@ -281,7 +284,7 @@ def test_train_on_batch() -> None:
     labels = LABELS[:, None]
 
     def weighted(k: Any) -> Any:
-        model = dense(k, 3, "softmax", loss="sparse_categorical_crossentropy")
+        model = dense_eager(k, 3, "softmax", loss="sparse_categorical_crossentropy")
         return model.train_on_batch(X, labels, class_weight={0: 2.0, 1: 0.5, 2: 1.0})
 
     check(weighted)
@@ -295,7 +298,7 @@ def test_stop_training_in_the_middle_of_an_epoch() -> None:
                 if batch == 1:
                     self.model.stop_training = True
 
-        return fitted(k, dense(k), X, Y, epochs=3, callbacks=[Stop()])
+        return fitted(k, dense_eager(k), X, Y, epochs=3, callbacks=[Stop()])
 
     check(run)
 
@@ -303,7 +306,7 @@ def test_stop_training_in_the_middle_of_an_epoch() -> None:
 @pytest.mark.requires("trainable")
 def test_history_object() -> None:
     def run(k: Any) -> Any:
-        model = dense(k)
+        model = dense_eager(k)
         history = model.fit(X, Y, epochs=2, **NO_ORDER)
         assert isinstance(history, k.callbacks.History)
         assert history.model is model and model.history is history
@@ -330,10 +333,10 @@ def test_interrupted_fit_leaves_a_usable_model() -> None:
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             raise KeyboardInterrupt
 
-    model = dense(keraslite)
+    model = dense_eager(keraslite)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, callbacks=[Interrupt()], **NO_ORDER)
-    again = dense(keraslite)
+    again = dense_eager(keraslite)
     again.train_on_batch(X[:BATCH], Y[:BATCH])
     assert_same(model.get_weights(), again.get_weights())
     assert np.isfinite(model.fit(X, Y, **NO_ORDER).history["loss"]).all()
@@ -350,7 +353,7 @@ def test_weights_read_and_set_by_callbacks_are_current() -> None:
                 kernel = self.model.layers[1].kernel
                 kernel.assign(kernel * 0.5)
 
-        return fitted(k, dense(k), X, Y, callbacks=[Halve()]), seen
+        return fitted(k, dense_eager(k), X, Y, callbacks=[Halve()]), seen
 
     check(run)
 
