@@ -85,7 +85,8 @@ class OrbaxCheckpoint(Saver):
         save = writer.save_checkpointables
         if self.save_on_background:
             save = writer.save_checkpointables_async
-        save(step, parts, overwrite=True)
+        # Orbax would leave out a checkpoint while the last one is being written.
+        save(step, parts, force=True, overwrite=True)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._writer is not None:

@@ -50,7 +50,7 @@ def isin(
     else:
         # NaN equals nothing, and would lead the search astray.
         ordered = sort(where(isnan(x2), nanmin(x2), x2))
-        place = minimum(searchsorted(ordered, x1), x2.shape[0] - 1)
+        place = minimum(searchsorted(ordered, x1), shape(x2)[0] - 1)
         found = equal(take(ordered, place), x1)
     return logical_not(found) if invert else found
 

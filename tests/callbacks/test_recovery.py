@@ -68,7 +68,7 @@ ROWS = [
     (2, 13, {}),
     (5, 11, {"shuffle": False}),
     (1, 10, {}),
-    (2, 9, {"steps_per_epoch": 3}),
+    (2, 13, {"steps_per_epoch": 5, "batch_size": 2}),
     ("epoch", 11, {"steps_per_execution": 2}),
     (4, 15, {"steps_per_execution": 2}),
 ]

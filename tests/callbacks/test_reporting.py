@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras as oracle
 import numpy as np
 import pytest
 
@@ -29,9 +30,10 @@ Y = X.sum(1, keepdims=True)
 def make() -> Any:
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")]
+        [keras.Input((3,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")],
+        name="model",
     )
-    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    model.compile(keras.optimizers.Adam(0.01, name="adam"), "mse", metrics=["mae"])
     return model
 
 
@@ -255,11 +257,18 @@ def test_orbax(arguments: dict[str, Any], kept: list[str], tmp_path: Path) -> No
     weights_only = "save_weights_only" in arguments
     assert set(parts) == ({"pytree"} if weights_only else {"pytree", "model_config"})
     again = make()
+    again.train_on_batch(X, Y)
     again.set_state_tree(_arrays(parts["pytree"]))
     expected = [*model.weights, *([] if weights_only else model.optimizer.variables)]
     found = [*again.weights, *([] if weights_only else again.optimizer.variables)]
     for mine, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
+    if not weights_only:
+        # Keras reads it too.
+        theirs = oracle.saving.load_model(tmp_path)
+        np.testing.assert_allclose(
+            theirs.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-4, atol=1e-5
+        )
 
 
 def _arrays(nested: Any) -> Any:

@@ -183,7 +183,7 @@ def test_config_interchanges_with_keras(case: Case) -> None:
     theirs = getattr(oracle.metrics, case.cls).from_config(config)
     expected = theirs.get_config()
     if expected.get("label_weights") is not None:
-        expected["label_weights"] = expected["label_weights"].tolist()
+        expected["label_weights"] = numpy(expected["label_weights"]).tolist()
     assert expected.items() <= config.items()
 
 

@@ -54,8 +54,15 @@ erf = _unary(_raw.Erf)
 erfinv = s.widened(_unary(_raw.Erfinv), s.WIDE_HALF)
 lgamma = s.widened(_unary(_raw.Lgamma), s.WIDE_HALF)
 digamma = s.widened(_unary(_raw.Digamma), s.WIDE_HALF)
-i0 = s.widened(tf.math.bessel_i0, s.WIDE_HALF)
 reciprocal = _unary(_raw.Reciprocal)
+
+
+def _i0(x: _Tensor) -> _Tensor:
+    # XLA has only the scaled function.
+    return tf.exp(tf.abs(x)) * tf.math.bessel_i0e(x)
+
+
+i0 = s.widened(_i0, s.WIDE_HALF)
 sigmoid = _unary(_raw.Sigmoid)
 floor = _unary(_raw.Floor)
 ceil = _unary(_raw.Ceil)
