@@ -24,6 +24,9 @@ class RemoteMonitor(Callback):
         headers: name -> value, for the request.
         send_as_json: post a JSON document rather than a form.
 
+    Raises:
+        ValueError: for another kind of address, such as a file.
+
     Example:
         >>> model.fit(x, y, callbacks=[keras.callbacks.RemoteMonitor("http://localhost:9000")])
     """
@@ -39,6 +42,10 @@ class RemoteMonitor(Callback):
         send_as_json: bool = False,
     ) -> None:
         super().__init__()
+        if not root.startswith(("http://", "https://")):
+            raise ValueError(
+                f"RemoteMonitor: `root` must be an address that begins with http. Received: {root!r}"
+            )
         self.root = root
         self.path = path
         self.field = field

@@ -100,15 +100,26 @@ def test_stateless_and_compiled(caps: Any) -> None:
         np.testing.assert_allclose(variable.numpy(), other.numpy(), rtol=5e-5, atol=1e-6)
 
 
+def _public(form: Any) -> Any:
+    """Keras's form, with public names for the classes that it makes for one engine."""
+    if isinstance(form, dict):
+        form = {key: _public(value) for key, value in form.items()}
+        if str(form.get("module", "")).startswith("keras.src.backend"):
+            form |= {"module": "keras.optimizers", "registered_name": None}
+    return form
+
+
 def test_config_interchanges_with_keras() -> None:
     ours, theirs = by_pattern(keraslite), by_pattern(oracle)
     config = optimizers.serialize(ours)
-    assert config == oracle.optimizers.serialize(theirs)
+    assert config == _public(oracle.optimizers.serialize(theirs))
     again = optimizers.deserialize(config)
     assert optimizers.serialize(again) == config
     assert isinstance(again.optimizer_map["bias"], optimizers.SGD)
     assert again.optimizer_map["mid_kernel_1"].name == "rms"
-    assert oracle.optimizers.deserialize(config).get_config() == theirs.get_config()
+    assert _public(oracle.optimizers.deserialize(config).get_config()) == _public(
+        theirs.get_config()
+    )
 
 
 def test_gradients_that_are_missing() -> None:
