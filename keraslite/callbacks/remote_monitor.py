@@ -44,7 +44,7 @@ class RemoteMonitor(Callback):
         super().__init__()
         if not root.startswith(("http://", "https://")):
             raise ValueError(
-                f"RemoteMonitor: `root` must be an address that begins with http. Received: {root!r}"
+                f"RemoteMonitor: `root` must be an address that begins with http. Received: {root}"
             )
         self.root = root
         self.path = path

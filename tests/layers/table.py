@@ -274,7 +274,7 @@ ADAPTIVE = [
     Row("AdaptiveAveragePooling3D", {"output_size": 2}, VOLUME),
     Row("AdaptiveMaxPooling1D", {"output_size": 3, **FIRST}, SIGNAL),
     Row("AdaptiveMaxPooling2D", {"output_size": (3, 4)}, IMAGE),
-    Row("AdaptiveMaxPooling3D", {"output_size": (2, 3, 1)}, VOLUME),
+    Row("AdaptiveMaxPooling3D", {"output_size": 2}, VOLUME),
 ]
 
 NORMALIZATIONS = [
