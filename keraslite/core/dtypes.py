@@ -68,7 +68,8 @@ def _join(names: tuple[str, ...]) -> str:
                 return name
             raise ValueError(
                 f"dtype {name!r} does not promote implicitly with others. "
-                f"Received: {', '.join(names)}. Cast explicitly with `ops.cast`."
+                f"Received: {', '.join(names)}. Cast explicitly with `ops.cast`; "
+                "text becomes numbers with a `StringLookup` layer."
             )
     common = functools.reduce(operator.and_, (_UPWARD[name] for name in names))
     # The least element is the one from which all other common bounds are reachable.
