@@ -180,8 +180,6 @@ class Plain:
 def test_portable_form_trains_as_fit_does() -> None:
     expected = histories(build(keras, Plain), W)
     assert_same(histories(build(keraslite, portable(keraslite)), W), expected)
-    eager = build(keraslite, portable(keraslite), run_eagerly=True)
-    assert_same(histories(eager, W), expected)
 
 
 NATIVE: list[Any] = [
@@ -194,7 +192,7 @@ NATIVE: list[Any] = [
 @pytest.mark.parametrize("form", NATIVE)
 def test_form_of_the_engine(form: Callable[[Any], type]) -> None:
     expected = histories(build(keras, form(keras)), W)
-    for compiled in ({}, {"run_eagerly": True}, {"steps_per_execution": 2}):
+    for compiled in ({}, {"steps_per_execution": 2}):
         assert_same(histories(build(keraslite, form(keraslite), **compiled), W), expected)
 
 

@@ -264,7 +264,7 @@ def test_py_dataset_hooks_and_workers_see_every_batch_once() -> None:
 
 
 @pytest.mark.requires("trainable")
-@pytest.mark.parametrize("form", ["list", "tuple", "dict", "dict_of_frames"])
+@pytest.mark.parametrize("form", ["list", "dict", "dict_of_frames"])
 def test_several_inputs(form: str) -> None:
     def run(k: Any) -> Any:
         a, b = k.Input((4,), name="a"), k.Input((1,), name="b")
@@ -276,7 +276,6 @@ def test_several_inputs(form: str) -> None:
         model.set_weights([rng.normal(size=w.shape).astype("float32") for w in model.weights])
         x: Any = {
             "list": [X, Y],
-            "tuple": (X, Y),
             "dict": {"a": X, "b": Y},
             "dict_of_frames": {"a": _pandas("frame")(X), "b": _pandas("frame")(Y)},
         }[form]

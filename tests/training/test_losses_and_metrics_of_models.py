@@ -195,7 +195,7 @@ OUTPUTS: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
         "names",
         {"first": Y, "second": Y2},
         {"loss": {"first": "mse", "second": "mae"}, "metrics": {"first": ["mae"]}},
-        {"validation_split": 0.3},
+        {"validation_split": 0.2},
     ),
 }
 
