@@ -158,7 +158,8 @@ MARGINS = [
 # Coordinates -------------------------------------------------------------------------
 
 _MODES = {"constant": "grid-constant", "wrap": "grid-wrap"}
-PLACES = Fixed(_rng.uniform(-8, 14, (2, 5, 6)).astype("float32"))
+# In eighths, so that no rounding decides.
+PLACES = Fixed((_rng.integers(-32, 56, (2, 5, 6)) / 4 + 0.125).astype("float32"))
 TRANSFORMS = np.array(
     [[0.9, 0.2, -1.3, -0.1, 1.1, 0.4, 0.02, -0.03], [1.2, -0.3, 0.7, 0.2, 0.8, -0.6, 0, 0]]
 ).astype("float32")
@@ -280,12 +281,14 @@ COLOURS = [
     Row("image.rgb_to_grayscale", [first(UNIT)], _firsts(_gray), FIRST, label="first"),
     Row("image.rgb_to_grayscale", [UNIT[0, :, :, :1]], lambda x: x, label="gray"),
     Row("image.rgb_to_hsv", [UNIT], _each_pixel(colorsys.rgb_to_hsv), dtypes=FLOATS, loose=2),
-    Row("image.rgb_to_hsv", [SPREAD], _each_pixel(colorsys.rgb_to_hsv), label="spread", gradient=True),
+    Row("image.rgb_to_hsv", [SPREAD], _each_pixel(colorsys.rgb_to_hsv), label="spread",
+        gradient=True),
     Row("image.rgb_to_hsv", [_MORE], _each_pixel(colorsys.rgb_to_hsv), label="grays"),
     Row("image.rgb_to_hsv", [first(UNIT)], _firsts(_each_pixel(colorsys.rgb_to_hsv)), FIRST,
         label="first"),
     Row("image.hsv_to_rgb", [UNIT], _each_pixel(colorsys.hsv_to_rgb), dtypes=FLOATS, loose=2),
-    Row("image.hsv_to_rgb", [SPREAD], _each_pixel(colorsys.hsv_to_rgb), label="spread", gradient=True),
+    Row("image.hsv_to_rgb", [SPREAD], _each_pixel(colorsys.hsv_to_rgb), label="spread",
+        gradient=True),
     Row("image.hsv_to_rgb", [UNIT[0] + [1.0, 0, 0]], _each_pixel(colorsys.hsv_to_rgb), label="more",
         loose=4),
     Row("image.hsv_to_rgb", [first(UNIT)], _firsts(_each_pixel(colorsys.hsv_to_rgb)), FIRST,
