@@ -290,14 +290,16 @@ def _functions() -> dict[str, Callable[..., Any]]:
     # By name: the core is below the ops.
     ops = importlib.import_module("keraslite.ops")
     found: dict[str, Callable[..., Any]] = {}
-    for area in (ops, getattr(ops, "image", None)):
-        for name, function in vars(area).items() if area else ():
+    areas = (ops, ops.image)
+    for area in areas:
+        for name, function in vars(area).items():
             ours = getattr(function, "__module__", "").startswith("keraslite.ops.")
             if ours and inspect.isfunction(function) and not name.startswith("_"):
                 found[_CLASSES.get(name, _camel(name))] = function
     for class_name, name in _PREFERRED.items():
-        if hasattr(ops, name):
-            found[class_name] = getattr(ops, name)
+        for area in areas:
+            if hasattr(area, name):
+                found[class_name] = getattr(area, name)
     return found
 
 

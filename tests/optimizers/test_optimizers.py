@@ -114,16 +114,18 @@ def make(package: Any, case: Case) -> Any:
     return getattr(package.optimizers, case.cls)(**arguments, name="mine")
 
 
-# Keras's ScheduleFreeAdamW begins with a slot that shares the memory of its variable, where
-# tensors can be written to, so that its steps go elsewhere there.
-COMPARED = [
-    pytest.param(c, marks=pytest.mark.requires("functional") if "Free" in c.cls else (), id=name)
-    for c, name in zip(CASES, IDS, strict=True)
-]
+def skip_where_keras_differs(case: Case) -> None:
+    """Keras's schedule-free AdamW loses the last `z` where variables change in place.
+
+    There `test_schedule_free_against_the_paper` alone says what is right.
+    """
+    if case.cls == "ScheduleFreeAdamW" and not schedule_free_agrees(oracle):
+        pytest.skip("Keras does not follow the paper on this engine")
 
 
-@pytest.mark.parametrize("case", COMPARED)
+@pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_twenty_steps(case: Case) -> None:
+    skip_where_keras_differs(case)
     ours, theirs = make(keraslite, case), make(oracle, case)
     mine, others = run(keraslite, ours), run(oracle, theirs)
     close(mine, others)
@@ -146,6 +148,7 @@ def test_config_interchanges_with_keras(case: Case) -> None:
 @pytest.mark.parametrize("case", COMPARED)
 def test_state_interchanges_with_keras(case: Case) -> None:
     """Ten steps there, saved, loaded here, and ten more in both."""
+    skip_where_keras_differs(case)
     ours, theirs = make(keraslite, case), make(oracle, case)
     others, store = run(oracle, theirs, 10), {}
     theirs.save_own_variables(store)
@@ -237,6 +240,32 @@ def test_accumulation_equals_a_large_batch(case: Case, stateless: bool) -> None:
         optimizer.finalize_variable_values(own)
     for mine, other in zip(trained, expected, strict=True):
         np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def schedule_free_agrees(package: Any) -> bool:
+    """Whether the optimizer of a package does what https://arxiv.org/abs/2405.15682 says."""
+    rate, beta_1, beta_2, decay, warmup, epsilon = 0.05, 0.7, 0.99, 0.1, 6, 1e-8
+    optimizer = package.optimizers.ScheduleFreeAdamW(
+        rate, beta_1, beta_2, epsilon, warmup, weight_decay=decay
+    )
+    y = z = x = START["kernel"]
+    squares = np.zeros_like(y)
+    variable = package.Variable(y, name="kernel")
+    for step, gradients in enumerate(GRADIENTS, 1):
+        g, now = gradients["kernel"], rate * min(1.0, step / warmup)
+        optimizer.apply([package.ops.convert_to_tensor(g)], [variable])
+        # Decay moves `y`, and so the mean that belongs to it.
+        y = y * (1 - rate * decay)
+        x = (y - (1 - beta_1) * z) / beta_1
+        squares = beta_2 * squares + (1 - beta_2) * g**2
+        z = z - now * g / (np.sqrt(squares / (1 - beta_2**step)) + epsilon)
+        x = (1 - 1 / step) * x + z / step
+        y = (1 - beta_1) * z + beta_1 * x
+    return np.allclose(package.ops.convert_to_numpy(variable.value), y, rtol=1e-4, atol=1e-4)
+
+
+def test_schedule_free_against_the_paper() -> None:
+    assert schedule_free_agrees(keraslite)
 
 
 def test_accumulation_against_keras() -> None:

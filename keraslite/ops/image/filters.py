@@ -7,6 +7,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
+
 from keraslite.core import dtypes
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import FLOAT, KEEP, DtypeRule
@@ -18,40 +20,44 @@ from keraslite.ops.image.layout import (
     spatial_axes,
     two_numbers,
 )
-from keraslite.ops.nn.sliding import cut, extend
+from keraslite.ops.nn.sliding import extend
 
 
 def _correlate(x: Tensor, axis: int, taps: Sequence[Any], padding: str = "same") -> Tensor:
     """Sum over neighbours along an axis; `"same"` takes zeros for those outside.
 
+    A tap of None leaves its neighbours out.
     The sum of shifted tensors keeps integers exact, and full precision where products of
     an engine would round their arguments.
     """
     if padding == "same":
         x = extend(x, axis, (len(taps) - 1) // 2, len(taps) // 2)
-    size = np.shape(x)[axis] - len(taps) + 1
-    parts = [
-        cut(x, axis, i, i + size) * tap
-        for i, tap in enumerate(taps)
-        if not (isinstance(tap, int) and tap == 0)
-    ]
+    start, sizes = [0] * len(x.shape), list(np.shape(x))
+    sizes[axis] = sizes[axis] - len(taps) + 1
+    parts = []
+    for i, tap in enumerate(taps):
+        if tap is not None:
+            start[axis] = i
+            parts.append(np.slice(x, start, sizes) * tap)
     return functools.reduce(operator.add, parts)
 
 
-def _gaussian(size: int, sigma: Any, dtype: str) -> list[Tensor]:
+def gaussian(size: int, sigma: Any, dtype: str) -> list[Any]:
     """The values of a bell curve at `size` places around its middle, of sum 1."""
-    places = np.arange(size, dtype=dtype) - (size - 1) / 2
-    found = np.exp(np.square(places / sigma) * -0.5)
-    found = found / np.sum(found)
-    return [found[i] for i in range(size)]
+    known = isinstance(sigma, (int, float))
+    xp = numpy if known else np
+    places = xp.arange(size, dtype=dtype) - (size - 1) / 2
+    found = xp.exp(xp.square(places / sigma) * -0.5)
+    found = found / xp.sum(found)
+    return found.tolist() if known else np.unstack(found)
 
 
-def blur(
+def _blur(
     x: Tensor, axes: Sequence[int], sizes: Sequence[int], sigmas: Sequence[Any], padding: str
 ) -> Tensor:
     """Float tensors averaged under a bell curve along each axis."""
     for axis, size, sigma in zip(axes, sizes, sigmas, strict=True):
-        x = _correlate(x, axis, _gaussian(size, sigma, np.dtype(x)), padding)
+        x = _correlate(x, axis, gaussian(size, sigma, np.dtype(x)), padding)
     return x
 
 
@@ -99,7 +105,7 @@ def gaussian_blur(
         array([0.7259, 1., 0.7259])
     """
     width_and_height = spatial_axes(images.shape, data_format)[::-1]
-    found = blur(as_wide(images), width_and_height, kernel_size, (sigma[0], sigma[1]), "same")
+    found = _blur(as_wide(images), width_and_height, kernel_size, (sigma[0], sigma[1]), "same")
     return rounded(found, np.dtype(images))
 
 
@@ -139,7 +145,7 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
         array([0., 0.])
     """
     height, width = spatial_axes(images.shape, data_format)
-    change, smooth = (-1, 0, 1), (1, 2, 1)
+    change, smooth = (-1, None, 1), (1, 2, 1)
     return np.stack(
         [
             _correlate(_correlate(images, width, smooth), height, change),
@@ -213,7 +219,7 @@ def ssim(
     axes = spatial_axes(image1.shape, data_format)
     one, two = as_wide(image1), as_wide(image2)
     products = [one, two, one * one, two * two, one * two]
-    means = blur(np.stack(products), axes, (filter_size,) * 2, (filter_sigma,) * 2, "valid")
+    means = _blur(np.stack(products), axes, (filter_size,) * 2, (filter_sigma,) * 2, "valid")
     mean1, mean2, square1, square2, product = (means[i] for i in range(5))
     stable1, stable2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
     both, each = mean1 * mean2, mean1 * mean1 + mean2 * mean2

@@ -13,9 +13,10 @@ from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP, like_first
 from keraslite.core.shapes import Shape
 from keraslite.ops import numpy as np
-from keraslite.ops.image.filters import blur
+from keraslite.ops.image.filters import gaussian
 from keraslite.ops.image.layout import as_wide, check_choice, rounded, spatial_axes
 from keraslite.ops.linalg import solve
+from keraslite.ops.nn.convolution import conv
 
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 _ORDERS = {"nearest": 0, "bilinear": 1}
@@ -421,9 +422,12 @@ def elastic_transform(
     from keraslite.random import normal
 
     def places(batch: Any, height: Any, width: Any) -> tuple[Tensor, Tensor]:
-        noise = normal((2, batch, height, width), stddev=sigma, dtype="float32", seed=seed)
+        moves = normal((2 * batch, height, width, 1), stddev=sigma, dtype="float32", seed=seed)
         size = int(6 * sigma) | 1
-        moves = blur(noise, (-2, -1), (size, size), (sigma, sigma), "same") * alpha
+        bell = np.convert_to_tensor(gaussian(size, sigma, "float32"), dtype="float32")
+        for window in ((size, 1, 1, 1), (1, size, 1, 1)):
+            moves = conv(moves, np.reshape(bell, window), 1, "same", "channels_last")
+        moves = np.reshape(moves, (2, batch, height, width)) * alpha
         y, x = _grid(height, width)
         return y + moves[0], x + moves[1]
 

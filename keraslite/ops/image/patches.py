@@ -89,8 +89,10 @@ def _filled(x: Tensor, axis: int, size: int, stride: int, dilation: int) -> Tens
     return extend(x, axis, extra // 2, extra - extra // 2)
 
 
-def _is_3d(size: int | Sequence[int]) -> bool:
-    return isinstance(size, (tuple, list)) and len(size) == 3
+def _space(images: Shape, size: int | Sequence[int]) -> int:
+    """How many axes are neither batch nor channels."""
+    three = isinstance(size, (tuple, list)) and len(size) == 3
+    return 3 if three or len(images) == 5 else 2
 
 
 def _any_patches_shape(
@@ -101,7 +103,7 @@ def _any_patches_shape(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Shape:
-    space = 3 if _is_3d(size) else 2
+    space = _space(images, size)
     return _patches_shape(space, images, size, strides, dilation_rate, padding, data_format)
 
 
@@ -119,8 +121,8 @@ def extract_patches(
     Args:
         images: tensor of shape `(height, width, channels)` or `(batch, height, width,
             channels)`, or with channels before height for `data_format="channels_first"`.
-        size: height and width of the windows, one number or two; three are for volumes,
-            as in `extract_patches_3d`.
+        size: height and width of the windows, one number or two. Three, or images of five
+            axes, are for volumes, as in `extract_patches_3d`.
         strides: steps of the window; None for `size`.
         dilation_rate: distances between the pixels of a window.
         padding: `"valid"` for none, or `"same"` for `ceil(size / stride)` windows.
@@ -138,7 +140,7 @@ def extract_patches(
         >>> keras.ops.image.extract_patches(np.ones((2, 8, 8, 3)), 4).shape
         (2, 2, 2, 48)
     """
-    space = 3 if _is_3d(size) else 2
+    space = _space(images.shape, size)
     return _patches(space, images, size, strides, dilation_rate, padding, data_format)
 
 

@@ -57,16 +57,15 @@ def _ctc_loss_shape(
 
 def _extended(target: Tensor, blank: int) -> Tensor:
     """Labels with a blank before, between and after them: `2 n + 1` states."""
-    blanks = np.full_like(target, blank)
-    pairs = np.stack([blanks, target], axis=2)
-    flat = np.reshape(pairs, (np.shape(target)[0], 2 * target.shape[1]))
-    return np.concatenate([flat, blanks[:, :1]], axis=1) if target.shape[1] else flat
+    batch, count = np.shape(target)
+    pairs = np.stack([np.full_like(target, blank), target], axis=2)
+    last = np.full((batch, 1), blank, dtype="int32")
+    return np.concatenate([np.reshape(pairs, (batch, 2 * count)), last], axis=1)
 
 
 def _moved(x: Tensor, by: int, value: Any) -> Tensor:
-    """States handed on to the state `by` places further."""
-    first = np.full_like(x[:, :by], value)
-    return np.concatenate([first, x[:, : x.shape[1] - by]], axis=1)
+    """Elements handed on to those `by` places further along the last axis."""
+    return np.concatenate([np.full_like(x[:, :by], value), x[:, :-by]], axis=1)
 
 
 @composite(_ctc_loss_shape, _apart("target", "target_length", "output_length"), checked=True)
@@ -100,11 +99,10 @@ def ctc_loss(
     classes = output.shape[2]
     blank = mask_index % classes
     states = _extended(target, blank)
-    count = states.shape[1]
     # A label may follow another one without a blank between them, unless they are equal.
     skips = np.logical_and(states != blank, states != _moved(states, 2, blank))
     emitted = np.take_along_axis(log_softmax(output), np.expand_dims(states, 1), 2)
-    start = np.where(np.arange(count) == 0, np.zeros_like(emitted[:, 0]), _NEVER)
+    start = np.where(np.arange(np.shape(states)[1]) == 0, np.zeros_like(emitted[:, 0]), _NEVER)
 
     def step(before: Tensor, now: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         scores, time = now

@@ -177,7 +177,9 @@ def _unrolled(f: Any, carry: Any, item: Any, count: int, reverse: bool) -> tuple
 
 
 def _row(x: _Tensor) -> Any:
-    return tf.zeros(x.shape[1:], x.dtype)
+    row = tf.zeros(s.sizes(x)[1:], x.dtype)
+    row.set_shape(x.shape[1:])
+    return row
 
 
 def _looped(
