@@ -145,7 +145,7 @@ def test_config_interchanges_with_keras(case: Case) -> None:
     assert getattr(oracle.optimizers, case.cls).from_config(config).get_config() == config
 
 
-@pytest.mark.parametrize("case", COMPARED)
+@pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_state_interchanges_with_keras(case: Case) -> None:
     """Ten steps there, saved, loaded here, and ten more in both."""
     skip_where_keras_differs(case)
