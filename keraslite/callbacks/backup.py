@@ -16,7 +16,6 @@ import numpy as np
 from keraslite.callbacks.callback import Callback, Logs
 from keraslite.core.dtypes import numpy_dtype
 from keraslite.core.errors import short
-from keraslite.saving.commit import replacing
 
 
 class BackupAndRestore(Callback):
@@ -142,6 +141,9 @@ class BackupAndRestore(Callback):
         place = json.dumps({"epoch": epoch, "batch": batch, "seed": seed, "dtypes": dtypes})
         if self.double_checkpoint and self._latest.exists():
             os.replace(self._latest, self._previous)
+        # With the package comes HDF5, which training does not need.
+        from keraslite.saving.commit import replacing
+
         with replacing(self._latest) as file:
             np.savez(file, place=np.array(place), **plain)
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import warnings
 from typing import Any
 
@@ -53,6 +50,10 @@ class RemoteMonitor(Callback):
         self.send_as_json = send_as_json
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        # Slow to import, and few programs use it.
+        import urllib.parse
+        import urllib.request
+
         text = json.dumps({"epoch": epoch, **(logs or {})}, default=_plain)
         if self.send_as_json:
             body, kind = text, "application/json"
@@ -66,7 +67,7 @@ class RemoteMonitor(Callback):
         )
         try:
             urllib.request.urlopen(request, timeout=self._TIMEOUT).close()
-        except (OSError, urllib.error.URLError) as error:
+        except OSError as error:
             warnings.warn(
                 f"RemoteMonitor: could not send epoch {epoch} to {self.root}: {error}",
                 stacklevel=2,
