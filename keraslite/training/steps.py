@@ -193,10 +193,13 @@ class Steps(Compilation):
 
     def _make_function(self, kind: str, force: bool = False) -> Callable[..., Any]:
         """`function(batches)`: logs or outputs after a list of batches."""
-        key = (kind, tuple(v.trainable for v in self.variables))  # type: ignore[attr-defined]
+        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+        key = (
+            tuple((v.trainable, v.dtype) for v in self.variables),  # type: ignore[attr-defined]
+            [layer for layer in layers if layer._has_hooks],
+        )
         if self._functions.get(f"{kind}_key") == key and not force:
             return self._functions[kind]
-        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
         self._functions["layers"] = layers
         self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
         step = self._stateful_step(kind)
@@ -219,9 +222,7 @@ class Steps(Compilation):
                 for batch in batches:
                     outputs = single(batch)
             # Losses of a step are nothing outside of it: tensors of a trace, or of a graph.
-            for layer in layers:
-                if layer._losses:
-                    layer._losses = []
+            self._clear_losses(layers)  # type: ignore[attr-defined]
             return outputs
 
         self._functions[kind] = function

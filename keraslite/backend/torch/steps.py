@@ -1,20 +1,18 @@
-"""Running a training, test or prediction step: op by op, or as one compiled graph."""
+"""Running a training, test or prediction step: op by op, repeated, or compiled."""
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+import warnings
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeTensorMode,
-)
 
 from keraslite.backend.torch import tensors
+from keraslite.backend.torch.recording import NotRecordable, record, simplify, survey
 from keraslite.core import tree
 
 Step = Callable[[Any], Any]
@@ -22,8 +20,11 @@ Step = Callable[[Any], Any]
 #: How often a second kind of batch must come until it is compiled as well. Compiling
 #: takes many seconds, which the smaller last batch of an epoch does not repay.
 _PATIENCE = 8
-#: Stands for an output that the graph computes, among those that are always the same.
-_COMPUTED = object()
+#: For how many seconds the batches of a kind run op by op until their step is recorded,
+#: which takes about as long.
+_WORTH = 0.0
+#: How many kinds of batches are recorded: each keeps its list of operators.
+_MOST_KINDS = 8
 
 
 def _feed(x: Any) -> Any:
@@ -35,94 +36,98 @@ def _feed(x: Any) -> Any:
 
 
 def compile_step(step: Step, variables: Sequence[Any], jit: bool | str = "auto") -> Step:
-    """See `Engine.compile_step`. The habit is eager: compiling gains little on a CPU."""
-    run = _Compiled(step, variables) if jit is True else step
-
-    def fed(batch: Any) -> Any:
-        return run(tree.map_structure(_feed, batch))
-
-    return fed
+    """See `Engine.compile_step`. The habit is to repeat what was recorded."""
+    if jit is False:
+        return lambda batch: step(tree.map_structure(_feed, batch))
+    return (_Compiled if jit is True else _Repeated)(step, variables)
 
 
-class _Compiled:
-    """A step as one graph of torch operators: gradients and assignments included.
-
-    The Python of the step runs once, on tensors without values that record what is done
-    to them; so any Python will do that does not look at values. Other kinds of batches
-    than the first one run op by op, with the same results, until they prove frequent.
-    """
+class _ByKind:
+    """A step with a faster form for each kind of batches (structure, shapes, dtypes)."""
 
     def __init__(self, step: Step, variables: Sequence[Any]) -> None:
         self.step = step
         self.variables = list(variables)
-        self.runs: dict[Any, Step] = {}
-        self.seen: Counter[Any] = Counter()
+        self.runs: dict[Any, Callable[[list[Any]], Any]] = {}
 
     def __call__(self, batch: Any) -> Any:
         leaves, spec = tree.split(batch)
-        key = (spec, *((x.shape, x.dtype) if isinstance(x, torch.Tensor) else x for x in leaves))
+        leaves = [_feed(x) for x in leaves]
+        key = (
+            spec,
+            *((x.shape, x.dtype, x.device) if isinstance(x, torch.Tensor) else x for x in leaves),
+        )
         run = self.runs.get(key)
-        if run is None:
-            self.seen[key] += 1
-            if self.runs and self.seen[key] < _PATIENCE:
-                return self.step(batch)
-            run = self.runs[key] = self._compile(leaves, spec)
-        return run(leaves)
+        return self.other(key, leaves, spec) if run is None else run(leaves)
 
-    def _compile(self, leaves: list[Any], spec: Any) -> Callable[[list[Any]], Any]:
+    def other(self, key: Any, leaves: list[Any], spec: Any) -> Any:
+        """Run a batch of a kind that has no form of its own yet, or get it one."""
+        raise NotImplementedError
+
+
+class _Repeated(_ByKind):
+    """A step whose torch operators are called one by one, without the Python around them.
+
+    They are recorded from the step itself, so they give the same results. A step in which
+    a function of the user's own takes part, or that decides by a value, runs as it is.
+    """
+
+    def __init__(self, step: Step, variables: Sequence[Any]) -> None:
+        super().__init__(step, variables)
+        self.recordable = True
+        self.seconds: defaultdict[Any, float] = defaultdict(float)
+
+    def other(self, key: Any, leaves: list[Any], spec: Any) -> Any:
+        batch = tree.unflatten(spec, leaves)
+        if not self.recordable:
+            return self.step(batch)
+        if self.seconds[key] < _WORTH:
+            start = time.perf_counter()
+            outputs = self.step(batch)
+            self.seconds[key] += time.perf_counter() - start
+            return outputs
+        outputs, hindrance = survey(self.step, batch)
+        if hindrance is None:
+            hindrance = self._record(key, leaves, spec)
+        self.recordable = hindrance is None and len(self.runs) < _MOST_KINDS
+        return outputs
+
+    def _record(self, key: Any, leaves: list[Any], spec: Any) -> str | None:
+        try:
+            found = record(self.step, self.variables, leaves, spec, tensors.recording())
+        except NotRecordable as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the step itself works
+            warnings.warn(
+                "The torch engine could not record this step, so it goes on op by op, which is "
+                f"slower: {type(error).__name__}: {str(error)[:200]}",
+                stacklevel=2,
+            )
+            return str(error)
+        self.runs[key] = found.bind(simplify(found.graph).forward, self.variables)
+        return None
+
+
+class _Compiled(_ByKind):
+    """A step as one graph that torch's compiler has lowered.
+
+    The Python of the step runs once, on tensors without values; so any Python will do that
+    does not look at values. Other kinds of batches than the first one run op by op, with
+    the same results, until they prove frequent.
+    """
+
+    def __init__(self, step: Step, variables: Sequence[Any]) -> None:
+        super().__init__(step, variables)
+        self.seen: Counter[Any] = Counter()
+
+    def other(self, key: Any, leaves: list[Any], spec: Any) -> Any:
         from torch._inductor import compile as lower
 
-        where = [i for i, x in enumerate(leaves) if isinstance(x, torch.Tensor)]
-        storages = [v._storage for v in self.variables]
-        given = [*(s.detach() for s in storages), *(leaves[i] for i in where)]
-        graph, unpack = self._trace(given, leaves, where, spec)
+        self.seen[key] += 1
+        if self.runs and self.seen[key] < _PATIENCE:
+            return self.step(tree.unflatten(spec, leaves))
+        found = record(self.step, self.variables, leaves, spec, tensors.compiling())
         with torch.no_grad():
-            compiled = lower(graph, given)
-
-        def run(leaves: list[Any]) -> Any:
-            with torch.no_grad():
-                state = [v._storage for v in self.variables]
-                return unpack(compiled(*state, *(leaves[i] for i in where)))
-
-        return run
-
-    def _trace(
-        self, given: list[torch.Tensor], leaves: list[Any], where: list[int], spec: Any
-    ) -> tuple[torch.fx.GraphModule, Callable[[Sequence[Any]], Any]]:
-        """The graph, and what makes a tree of outputs from its list of tensors."""
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        count = len(self.variables)
-        frame: list[Any] = []
-
-        def pure(*values: torch.Tensor) -> list[torch.Tensor]:
-            for variable, value in zip(self.variables, values[:count], strict=True):
-                variable._storage = value
-            filled = list(leaves)
-            for i, value in zip(where, values[count:], strict=True):
-                filled[i] = value
-            results, shape = tree.split(self.step(tree.unflatten(spec, filled)))
-            frame[:] = [shape, [_COMPUTED if tensors.is_fake(x) else x for x in results]]
-            return [x.detach() for x in results if tensors.is_fake(x)]
-
-        kept = [v._storage for v in self.variables]
-        try:
-            mode = FakeTensorMode(allow_non_fake_inputs=True)
-            with tensors.compiling(), mode:
-                fake = [mode.from_tensor(x, static_shapes=True) for x in given]
-                graph = make_fx(pure, _allow_non_fake_inputs=True)(*fake)
-        except (DataDependentOutputException, DynamicOutputShapeException) as error:
-            raise TypeError(
-                "A compiled step on the torch engine cannot look at values that are computed in "
-                f"the step, as `{error.func}` does. Compile the model with `jit_compile=False`."
-            ) from error
-        finally:
-            for variable, storage in zip(self.variables, kept, strict=True):
-                variable._storage = storage
-        shape, fixed = frame
-
-        def unpack(results: Sequence[torch.Tensor]) -> Any:
-            found = iter(results)
-            return tree.unflatten(shape, [next(found) if x is _COMPUTED else x for x in fixed])
-
-        return graph, unpack
+            compiled = lower(found.graph, found.examples)
+        run = self.runs[key] = found.bind(compiled, self.variables)
+        return run(leaves)

@@ -132,6 +132,11 @@ def is_inferring() -> bool:
     return _tracing.get() == "infer"
 
 
+def is_recording() -> bool:
+    """Whether a step is recorded to be repeated operator by operator."""
+    return _tracing.get() == "record"
+
+
 def is_fake(x: object) -> bool:
     """Whether `x` is a tensor without values."""
     return isinstance(x, FakeTensor)
@@ -156,6 +161,11 @@ def inferring(mode: FakeTensorMode) -> Iterator[None]:
 def compiling() -> contextlib.AbstractContextManager[None]:
     """Inside, a step is recorded to be compiled."""
     return _as_tracing("compile")
+
+
+def recording() -> contextlib.AbstractContextManager[None]:
+    """Inside, a step is recorded to be repeated operator by operator."""
+    return _as_tracing("record")
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from keraslite.backend.torch import tensors
+from keraslite.backend.torch.recording import NotRecordable
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
 
@@ -16,12 +17,12 @@ def _unknown(x: Any) -> bool:
     """Whether `x` has no value because shapes are inferred.
 
     Raises:
-        TypeError: if it has none because a step is compiled.
+        NotRecordable: if it has none because a step is recorded.
     """
     if not tensors.is_fake(x):
         return False
     if not tensors.is_inferring():
-        raise TypeError(
+        raise NotRecordable(
             "A compiled step on the torch engine cannot loop or switch on a value that is "
             "computed in the step. Compile the model with `jit_compile=False`."
         )
@@ -30,6 +31,8 @@ def _unknown(x: Any) -> bool:
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     if tensors.is_fake(pred):
+        if tensors.is_recording():
+            raise NotRecordable("As it is, the step computes one branch of two; recorded, both.")
         return true_fn() if tensors.is_inferring() else _both(pred, true_fn, false_fn)
     if isinstance(pred, torch.Tensor) and torch.compiler.is_exporting():
         return torch.cond(pred, true_fn, false_fn)

@@ -35,7 +35,8 @@ def _run(
         x = torch.flip(x, (1,))
     train = torch.is_grad_enabled()
     # The compiler fails on oneDNN's LSTM; without it, it sees single steps.
-    with _without_onednn() if tensors.is_tracing() else contextlib.nullcontext():
+    lowered = tensors.is_tracing() and not tensors.is_recording()
+    with _without_onednn() if lowered else contextlib.nullcontext():
         outputs, *last = native(x, state, weights, True, 1, 0.0, train, False, True)
     return outputs, *(s.squeeze(0) for s in last)
 

@@ -88,7 +88,7 @@ def fused_adam(
     if weight_decay:
         torch._foreach_mul_(params, 1 - lr * weight_decay)
     rate = lr * _correction(beta_2, step) ** 0.5 / _correction(beta_1, step)
-    if tensors.is_tracing():
+    if tensors.is_tracing() and not tensors.is_recording():
         # The compiler has no view into the fused kernel, and fuses these by itself.
         _adam_in_parts(params, grads, m, v, rate, beta_1, beta_2, epsilon)
         return

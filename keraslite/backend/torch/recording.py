@@ -1,0 +1,266 @@
+"""One run of a step, recorded as a list of torch operators: gradients and assignments too."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
+from torch.fx import GraphModule, Node
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from keraslite.backend.torch import tensors
+from keraslite.core import tree
+
+#: Packages whose functions do the same to the same tensors whenever they run.
+_REPEATABLE = sys.stdlib_module_names | {"keraslite", "torch", "numpy", "optree", "ml_dtypes"}
+#: Beyond as many operators, recording takes seconds that few runs of `fit` repay.
+_MOST_OPERATORS = 4000
+#: Constants up to this many elements are computed once and kept.
+_SMALL = 4096
+#: Operators that read the shape of their first argument only.
+_BY_SHAPE = frozenset(
+    getattr(torch.ops.aten, name).default
+    for name in ("ones_like", "zeros_like", "full_like", "new_zeros", "new_ones", "new_full")
+)
+#: Stands for an output that the graph computes, among those that are always the same.
+_COMPUTED = object()
+
+
+class NotRecordable(TypeError):
+    """A step that its operators alone do not tell."""
+
+
+class Recording(NamedTuple):
+    """A step without its Python.
+
+    Attributes:
+        graph: `graph(*storages of the variables, *tensors of the batch)`, a list of tensors.
+        examples: arguments that it takes.
+        where: places of the tensors among the leaves of a batch.
+        unpack: makes the tree of outputs from the list.
+    """
+
+    graph: GraphModule
+    examples: list[torch.Tensor]
+    where: list[int]
+    unpack: Callable[[Sequence[torch.Tensor]], Any]
+
+    def bind(
+        self, run: Callable[..., Sequence[torch.Tensor]], variables: Sequence[Any]
+    ) -> Callable[[list[Any]], Any]:
+        """The step as a function of the leaves of a batch; `run` computes the graph."""
+
+        def step(leaves: list[Any]) -> Any:
+            # Gradients are operators of the graph. Not `no_grad`, in which forward operators
+            # (oneDNN's LSTM) drop what the recorded backward operators need.
+            with torch._C._AutoDispatchBelowAutograd():
+                state = [v._storage for v in variables]
+                return self.unpack(run(*state, *[leaves[i] for i in self.where]))
+
+        return step
+
+
+def record(
+    step: Callable[[Any], Any],
+    variables: Sequence[Any],
+    leaves: list[Any],
+    spec: Any,
+    tracing: AbstractContextManager[None],
+) -> Recording:
+    """Run `step` once on tensors without values that record what is done to them.
+
+    Args:
+        variables: all that the step reads or writes.
+        leaves, spec: a batch.
+        tracing: tells the kernels what the recording is for.
+
+    Raises:
+        NotRecordable: if the step looks at a value that it computes.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    where = [i for i, x in enumerate(leaves) if isinstance(x, torch.Tensor)]
+    examples = [*(v._storage.detach() for v in variables), *(leaves[i] for i in where)]
+    if any(type(x) is not torch.Tensor for x in examples):
+        raise NotRecordable("A step over sharded or otherwise special tensors is not recorded.")
+    outputs: list[Any] = []
+
+    def pure(*values: torch.Tensor) -> list[torch.Tensor]:
+        for variable, value in zip(variables, values, strict=False):
+            variable._storage = value
+        filled = list(leaves)
+        for i, value in zip(where, values[len(variables) :], strict=True):
+            filled[i] = value
+        results, shape = tree.split(step(tree.unflatten(spec, filled)))
+        outputs[:] = [shape, [_COMPUTED if tensors.is_fake(x) else x for x in results]]
+        return [x.detach() for x in results if tensors.is_fake(x)]
+
+    kept = [v._storage for v in variables]
+    try:
+        mode = FakeTensorMode(allow_non_fake_inputs=True)
+        with tracing, torch.autograd.set_multithreading_enabled(False), mode:
+            fake = [mode.from_tensor(x, static_shapes=True) for x in examples]
+            graph = make_fx(pure, _allow_non_fake_inputs=True)(*fake)
+    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+        raise NotRecordable(
+            "A compiled step on the torch engine cannot look at values that are computed in "
+            f"the step, as `{error.func}` does. Compile the model with `jit_compile=False`."
+        ) from error
+    finally:
+        for variable, storage in zip(variables, kept, strict=True):
+            variable._storage = storage
+    shape, fixed = outputs
+
+    def unpack(results: Sequence[torch.Tensor]) -> Any:
+        found = iter(results)
+        return tree.unflatten(shape, [next(found) if x is _COMPUTED else x for x in fixed])
+
+    return Recording(graph, examples, where, unpack)
+
+
+# Whether recording is safe -----------------------------------------------------------
+
+
+class _Count(TorchDispatchMode):
+    """Counts the operators that run inside."""
+
+    operators = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.operators += 1
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _watching(found: set[str]) -> Iterator[None]:
+    """Collect the functions of other packages that are called inside."""
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            # The generated wrappers of ops belong to no module.
+            module = frame.f_globals.get("__name__", "keraslite")
+            if module.partition(".")[0] not in _REPEATABLE:
+                found.add(f"{module}.{frame.f_code.co_qualname}")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def survey(step: Callable[[Any], Any], batch: Any) -> tuple[Any, str | None]:
+    """Run `step` as it is; returns its outputs and what speaks against repeating it.
+
+    A function of the user's own may look at values, count its calls or print: only our
+    own functions, and torch's, are known to do the same every time.
+    """
+    others: set[str] = set()
+    with _Count():
+        torch.empty(0)  # torch imports much at the first use of such a mode.
+    with _Count() as count, _watching(others):
+        outputs = step(batch)
+    if others:
+        return outputs, f"it calls {', '.join(sorted(others)[:3])}"
+    if count.operators > _MOST_OPERATORS:
+        return outputs, f"it has {count.operators} operators"
+    return outputs, None
+
+
+# Making it shorter -------------------------------------------------------------------
+
+
+def simplify(module: GraphModule) -> GraphModule:
+    """Leave out what changes nothing without gradients, and compute constants now."""
+    graph = module.graph
+    for node in graph.nodes:
+        if node.target is torch.ops.aten.detach.default:
+            node.replace_all_uses_with(node.args[0])
+    _fold_constants(module)
+    graph.eliminate_dead_code(_changes_something)
+    module.recompile()
+    return module
+
+
+def _changes_something(node: Node) -> bool:
+    if node.op in ("placeholder", "output"):
+        return True
+    return isinstance(node.target, OpOverload) and (
+        node.target._schema.is_mutable or torch.Tag.nondeterministic_seeded in node.target.tags
+    )
+
+
+def _origin(node: Node) -> Node:
+    """The node whose memory this one shows."""
+    while node.args and isinstance(node.args[0], Node):
+        target = node.target
+        if target is not operator.getitem:
+            if not isinstance(target, OpOverload):
+                break
+            returns = target._schema.returns
+            if not returns or returns[0].alias_info is None:
+                break
+        node = node.args[0]
+    return node
+
+
+def _fold_constants(module: GraphModule) -> None:
+    written = {
+        _origin(given)
+        for node in module.graph.nodes
+        if node.op == "call_function" and _changes_something(node)
+        for given in node.all_input_nodes
+    }
+    known: dict[Node, torch.Tensor] = {}
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        if (
+            node.op == "call_function"
+            and isinstance(node.target, OpOverload)
+            and not _changes_something(node)
+            and isinstance(value, torch.Tensor)
+            and value.numel() <= _SMALL
+            and _origin(node) not in written
+            and _is_known(node, known)
+        ):
+            known[node] = _value(node, known)
+    for i, (node, value) in enumerate(known.items()):
+        if all(user in known for user in node.users):
+            continue
+        # A plain attribute: looking up a buffer costs as much as an operator.
+        name = f"constant_{i}"
+        object.__setattr__(module, name, value)
+        with module.graph.inserting_before(node):
+            node.replace_all_uses_with(module.graph.create_node("get_attr", name))
+
+
+def _is_known(node: Node, known: dict[Node, torch.Tensor]) -> bool:
+    given = node.all_input_nodes
+    if node.target in _BY_SHAPE:
+        given = given[1:]
+    return all(x in known for x in given)
+
+
+def _value(node: Node, known: dict[Node, torch.Tensor]) -> torch.Tensor:
+    def real(x: Node) -> torch.Tensor:
+        if x in known:
+            return known[x]
+        seen = x.meta["val"]
+        return torch.empty(seen.shape, dtype=seen.dtype, device=seen.device)
+
+    args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), real)
+    return node.target(*args, **kwargs)
