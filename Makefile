@@ -18,7 +18,8 @@ EXTRAS := jax tensorflow-cpu demo dev oracle
 ENGINES := tensorflow jax torch numpy
 SUITES := $(ENGINES) integration
 TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev)
-BENCHMARKS := import call fit
+# numpy does not train.
+BENCHMARKS := import call $(if $(filter numpy,$(ENGINE)),,fit)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

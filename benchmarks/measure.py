@@ -8,6 +8,13 @@ import time
 from collections.abc import Callable
 
 
+def seconds_of(run: Callable[[], object]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
 def in_turns(
     contenders: dict[str, Callable[[], object]], rounds: int = 7, warmup: int = 2
 ) -> dict[str, list[float]]:
@@ -25,9 +32,7 @@ def in_turns(
     gc.collect()
     for _ in range(rounds):
         for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(seconds_of(run))
     return seconds
 
 

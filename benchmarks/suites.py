@@ -6,13 +6,12 @@ import importlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import in_turns, repeat
+from benchmarks.measure import in_turns, repeat, seconds_of
 from benchmarks.programs import BATCH, MODELS, compiled, data, mlp
 from benchmarks.report import Row
 
@@ -40,20 +39,11 @@ def fit(engine: str, quick: bool) -> list[Row]:
         count = steps * BATCH if name in ("MLP", "LSTM") else steps * BATCH // 4
         x, y = data(name, count)
         contenders: dict[str, Callable[[], object]] = {}
-        first: dict[str, list[float]] = {}
         for rival, keras in _rivals().items():
-            model = compiled(keras, name)
-            run = _fit_once(model, x, y)
-            start = time.perf_counter()
-            run()
-            first[rival] = [time.perf_counter() - start]
-            contenders[rival] = run
+            contenders[rival] = _fit_once(compiled(keras, name), x, y)
         if name == "MLP":
-            by_hand = _native(engine).epoch(x, y)
-            start = time.perf_counter()
-            by_hand()
-            first["by hand"] = [time.perf_counter() - start]
-            contenders["by hand"] = by_hand
+            contenders["by hand"] = _native(engine).epoch(x, y)
+        first = {contender: [seconds_of(run)] for contender, run in contenders.items()}
         rows.append(Row(f"{name}: first epoch", "s", first))
         limits = {"keras": 1.0}
         if name == "MLP":

@@ -27,7 +27,6 @@ _flags: dict[str, Any] = {
     "interactive_logging": True,
     "flash_attention": None,
     "safe_mode": None,
-    "nnx": False,
     "max_epochs": None,
     "max_steps_per_epoch": None,
 }
@@ -62,12 +61,13 @@ def _read_file() -> None:
         raise ValueError(f"{path} is not valid JSON ({error}). Repair or delete it.") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path} must hold a JSON object. Received: {type(found).__name__}")
-    if "floatx" in found:
-        set_floatx(found["floatx"])
-    if "epsilon" in found:
-        set_epsilon(found["epsilon"])
-    if "image_data_format" in found:
-        set_image_data_format(found["image_data_format"])
+    for key, setter in (
+        ("floatx", set_floatx),
+        ("epsilon", set_epsilon),
+        ("image_data_format", set_image_data_format),
+    ):
+        if key in found:
+            setter(found[key])
     _settings["backend"] = found.get("backend")
 
 
@@ -131,7 +131,7 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether progress goes to the terminal with bars (else through `absl`-style lines)."""
+    """Whether progress goes to standard output, with bars; else to the `keraslite` logger."""
     return _flags["interactive_logging"]
 
 

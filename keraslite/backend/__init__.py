@@ -36,7 +36,26 @@ def _plugins() -> dict[str, str]:
     return {point.name: point.value for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
+def _checked(name: str, source: str) -> str:
+    """`name`, if there is such an engine; `source` is who says it."""
+    if name in _BUILT_IN or name in (plugins := _plugins()):
+        return name
+    names = [*_BUILT_IN, *plugins]
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"Unknown engine {name!r} (from {source}).{hint} Expected one of: {', '.join(names)}."
+    )
+
+
 @functools.cache
+def _name() -> str:
+    wanted = config.preferred_backend()
+    if wanted is None:
+        return next(name for name, (_, needs) in _BUILT_IN.items() if _has(needs))
+    return _checked(wanted, "KERAS_BACKEND or keras.json")
+
+
 def backend() -> str:
     """The name of the chosen engine; loads nothing.
 
@@ -47,39 +66,23 @@ def backend() -> str:
         >>> keras.config.backend()
         'jax'
     """
-    wanted = config.preferred_backend()
-    if wanted is None:
-        return next(n for n, (_, needs) in _BUILT_IN.items() if importlib.util.find_spec(needs))
-    if wanted in _BUILT_IN:
-        return wanted
-    names = [*_BUILT_IN, *_plugins()]
-    if wanted not in names:
-        near = difflib.get_close_matches(wanted.lower(), names, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"Unknown engine {wanted!r} (from KERAS_BACKEND or keras.json).{hint} "
-            f"Expected one of: {', '.join(names)}."
-        )
-    return wanted
-
-
-_choose = backend  # The parameter of `set_backend` hides the function.
+    return _name()
 
 
 def set_backend(backend: str) -> None:
     """Choose the engine for processes where none is loaded yet.
 
     Raises:
+        ValueError: for an unknown engine; says the nearest name.
         RuntimeError: once an engine is loaded; set `KERAS_BACKEND` and start again.
     """
-    if is_loaded() and backend != _choose():
+    if is_loaded() and backend != _name():
         raise RuntimeError(
-            f"The engine {_choose()!r} is loaded already and cannot be replaced by {backend!r}. "
+            f"The engine {_name()!r} is loaded already and cannot be replaced by {backend!r}. "
             f"Set the environment variable KERAS_BACKEND={backend} before importing."
         )
-    os.environ["KERAS_BACKEND"] = backend
-    _choose.cache_clear()
-    _choose()
+    os.environ["KERAS_BACKEND"] = _checked(backend, "set_backend")
+    _name.cache_clear()
 
 
 def load_engine(name: str) -> Engine:
@@ -90,7 +93,7 @@ def load_engine(name: str) -> Engine:
     """
     if name in _BUILT_IN:
         address, needs = _BUILT_IN[name]
-        if importlib.util.find_spec(needs) is None:
+        if not _has(needs):
             raise ImportError(
                 f"The engine {name!r} is chosen but {needs!r} is not installed. "
                 f'Run `pip install "keraslite[{name}]"`, or set KERAS_BACKEND to an installed '
@@ -119,13 +122,13 @@ def framework_of(x: object) -> str | None:
 
 
 @functools.cache
-def _chosen() -> Engine:
-    return load_engine(backend())
+def _loaded() -> Engine:
+    return load_engine(_name())
 
 
 def is_loaded() -> bool:
     """Whether the engine has been imported."""
-    return _chosen.cache_info().currsize > 0
+    return _loaded.cache_info().currsize > 0
 
 
 # Keras's public names, from the modules that define them.
@@ -149,7 +152,7 @@ _PUBLIC = {
 
 def __getattr__(name: str) -> Any:
     if name == "engine":
-        value: Any = _chosen()
+        value: Any = _loaded()
     elif name in _PUBLIC:
         module, _, attribute = _PUBLIC[name].partition(":")
         value = getattr(importlib.import_module(module), attribute or name)

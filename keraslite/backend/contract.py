@@ -264,6 +264,6 @@ class Engine(abc.ABC):
 
     def unsupported(self, what: str) -> NotImplementedError:
         return NotImplementedError(
-            f"The engine {self.name!r} does not support {what}. Choose another one: set "
-            "KERAS_BACKEND to 'jax', 'torch' or 'tensorflow' before importing keraslite."
+            f"The engine {self.name!r} does not support {what}. Choose another one by the "
+            "environment variable KERAS_BACKEND before importing keraslite."
         )

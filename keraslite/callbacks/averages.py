@@ -78,9 +78,4 @@ class SwapEMAWeights(Callback):
         if self._own_swap:
             self._put_back()
 
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
-        self._own_swap = self._put_averages()
-
-    def on_predict_end(self, logs: Logs | None = None) -> None:
-        if self._own_swap:
-            self._put_back()
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end

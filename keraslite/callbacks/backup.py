@@ -7,18 +7,19 @@ import os
 import shutil
 import warnings
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keraslite.callbacks.callback import Callback, Logs
+from keraslite.callbacks.callback import Logs
+from keraslite.callbacks.periodic import Periodic
 from keraslite.core.dtypes import numpy_dtype
 from keraslite.core.errors import short
+from keraslite.saving.commit import replacing
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(Periodic):
     """Keeps a backup of the training state; a `fit` that is started again goes on from there.
 
     The backup holds everything that a step reads and writes: weights, the state of optimizers,
@@ -52,23 +53,13 @@ class BackupAndRestore(Callback):
         super().__init__()
         if not backup_dir:
             raise ValueError(f"`backup_dir` must name a directory. Received: {backup_dir!r}")
-        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise ValueError(
-                "`save_freq` must be 'epoch' or a number of batches. "
-                f"Received: save_freq={save_freq!r}"
-            )
+        self._set_frequency(save_freq)
         self.backup_dir = Path(backup_dir)
-        self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._latest = self.backup_dir / "latest.backup.npz"
         self._previous = self.backup_dir / "previous.backup.npz"
-        self._epoch = 0
-        self._seen = 0
         self._metrics: list[np.ndarray] | None = None
-
-    def _idle_hooks(self) -> tuple[Callable[..., Any], ...]:
-        return (BackupAndRestore.on_train_batch_end,) if self.save_freq == "epoch" else ()
 
     # Hooks -------------------------------------------------------------------------
 
@@ -89,26 +80,21 @@ class BackupAndRestore(Callback):
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
         self.model._resume_at = (place["epoch"], place["batch"], place["seed"])
-        self._seen = place["batch"]
+        self._batches = place["batch"]
         # Metrics begin again with every epoch, so they are put back in `on_epoch_begin`.
         self._metrics = metrics if place["batch"] else None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
+        super().on_epoch_begin(epoch, logs)
         metrics, self._metrics = self._metrics, None
         if metrics is None:
-            self._seen = 0
+            self._batches = 0  # Every epoch ends with a backup.
             return
         for variable, value in zip(self.model.metrics_variables, metrics, strict=True):
             variable.assign(value)
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
-            return
-        # One call may stand for several batches.
-        before, self._seen = self._seen, batch + 1
-        if self._seen // int(self.save_freq) > before // int(self.save_freq):
-            self._save(self._epoch, self._seen)
+    def _act(self, logs: Logs | None, batch: int | None) -> None:
+        self._save(self._epoch, self._batches)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         # Also when batches are counted: what follows belongs to the next epoch.
@@ -141,9 +127,6 @@ class BackupAndRestore(Callback):
         place = json.dumps({"epoch": epoch, "batch": batch, "seed": seed, "dtypes": dtypes})
         if self.double_checkpoint and self._latest.exists():
             os.replace(self._latest, self._previous)
-        # With the package comes HDF5, which training does not need.
-        from keraslite.saving.commit import replacing
-
         with replacing(self._latest) as file:
             np.savez(file, place=np.array(place), **plain)
 

@@ -99,13 +99,12 @@ class TensorBoard(Periodic):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = self._updates()
         file = self._file("train")
-        if self.write_graph and not self._wrote_graph and self._has_graph():
+        from keraslite.utils.summary import graph_of
+
+        # A subclass of one's own computes in Python code, which no file can show.
+        if self.write_graph and not self._wrote_graph and graph_of(self.model) is not None:
             file.graph(self.model.to_json())
             self._wrote_graph = True
-
-    def _has_graph(self) -> bool:
-        # A subclass of one's own computes in Python code, which no file can show.
-        return any(hasattr(self.model, name) for name in ("_graph", "_functional"))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch, logs)

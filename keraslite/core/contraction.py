@@ -100,10 +100,10 @@ def einsum(operands: Sequence[Shape], subscripts: str) -> Shape:
 def cross(
     x1: Shape,
     x2: Shape,
-    axisa: int = -1,
-    axisb: int = -1,
-    axisc: int = -1,
-    axis: int | None = None,
+    axisa: int,
+    axisb: int,
+    axisc: int,
+    axis: int | None,
 ) -> Shape:
     if axis is not None:
         axisa = axisb = axisc = axis

@@ -105,7 +105,7 @@ def sort_nodes(inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]) ->
         if node is not None and id(tensor) not in given:
             stack.append((node, False))
         elif node is None and id(tensor) not in given:
-            raise _disconnected(tensor, None)
+            raise _disconnected(tensor)
     while stack:
         node, ready = stack.pop()
         if id(node) in done:
@@ -115,19 +115,19 @@ def sort_nodes(inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]) ->
             ordered.append(node)
             continue
         if node.is_input:
-            raise _disconnected(node.outputs[0], node)
+            raise _disconnected(node.outputs[0])
         stack.append((node, True))
         for tensor in reversed(node.input_tensors):
             if id(tensor) in given:
                 continue
             parent = node_of(tensor)
             if parent is None:
-                raise _disconnected(tensor, node)
+                raise _disconnected(tensor)
             stack.append((parent, False))
     return ordered
 
 
-def _disconnected(tensor: KerasTensor, node: Node | None) -> ValueError:
+def _disconnected(tensor: KerasTensor) -> ValueError:
     return ValueError(
         f"The outputs depend on the input {tensor.name!r} of shape {tensor.shape}, which is not "
         "among the model's inputs. Add it to `inputs`, or leave out the outputs that need it."
@@ -142,7 +142,6 @@ class _Step(NamedTuple):
     args: Callable[[list[Any]], tuple[tuple, dict[str, Any]]] | None
     output: int  # the slot of the only output, or -1
     outputs: list[int]
-    node: Node
 
 
 class Graph:
@@ -171,7 +170,7 @@ class Graph:
         else:
             single, build = -1, self._argument_builder(node)
         output = outputs[0] if isinstance(node.output_tree, KerasTensor) else -1
-        return _Step(node.operation, single, build, output, outputs, node)
+        return _Step(node.operation, single, build, output, outputs)
 
     def _argument_builder(self, node: Node) -> Callable[[list[Any]], Any]:
         leaves, spec = tree.split((node.args, node.kwargs))
@@ -198,7 +197,7 @@ class Graph:
         values: list[Any] = [None] * len(self._slots)
         for slot, tensor in zip(self._input_slots, tensors, strict=True):
             values[slot] = tensor
-        for operation, single, build, output, outputs, _ in self.steps:
+        for operation, single, build, output, outputs in self.steps:
             fn = operation if operation_fn is None else operation_fn(operation)
             if build is None:
                 result = fn(values[single])

@@ -60,8 +60,8 @@ class Op:
         function: the decorated function.
         kernel: what computes it on the chosen engine.
         tensors: `(position, kind)` of each tensor argument.
-        shape: rule from the arguments, with shapes in the place of tensors, to the shape
-            (or list of shapes) of the result; None where composition or tracing tells.
+        shape: rule from all arguments in order, with shapes in the place of tensors, to the
+            shape (or list of shapes) of the result; None where composition or tracing tells.
         dtype: the dtype rule.
         traced: without a shape rule, results are known by tracing and not by composition.
         sequences: positions of the other arguments that may be lists, such as axes.
@@ -98,7 +98,6 @@ class Op:
         found = getattr(engine.kernels, _kernel_name(function), None) if native else None
         if found is None and primitive:
             found = _missing(self.name)
-        self.is_native = found is not None
         self.kernel: Callable[..., Any] = found if found is not None else function
         if checked:
             self.kernel = self._checking(self.kernel)

@@ -19,62 +19,22 @@ _MODULE = "keras.src.ops."
 
 # Modules of the classes; every other class is in `numpy`, or where the op itself lives.
 _MODULES = {
-    "core": (
-        "cast",
-        "convert_to_tensor",
-        "saturate_cast",
-        "scatter",
-        "scatter_update",
-        "slice",
-        "slice_update",
-        "stop_gradient",
-        "unstack",
-    ),
-    "math": (
-        "cdist",
-        "erf",
-        "erfc",
-        "erfinv",
-        "extract_sequences",
-        "fft",
-        "fft2",
-        "ifft2",
-        "in_top_k",
-        "irfft",
-        "istft",
-        "logdet",
-        "logsumexp",
-        "rfft",
-        "rsqrt",
-        "segment_max",
-        "segment_min",
-        "segment_prod",
-        "segment_sum",
-        "stft",
-        "top_k",
-        "view_as_complex",
-        "view_as_real",
-    ),
-    "linalg": (
-        "cholesky",
-        "cholesky_inverse",
-        "det",
-        "eig",
-        "eigh",
-        "inv",
-        "lstsq",
-        "lu_factor",
-        "matrix_rank",
-        "norm",
-        "pinv",
-        "qr",
-        "solve",
-        "solve_triangular",
-        "svd",
-    ),
-    "einops": ("rearrange",),
+    "core": """
+        cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update
+        stop_gradient unstack
+    """,
+    "math": """
+        cdist erf erfc erfinv extract_sequences fft fft2 ifft2 in_top_k irfft istft logdet
+        logsumexp rfft rsqrt segment_max segment_min segment_prod segment_sum stft top_k
+        view_as_complex view_as_real
+    """,
+    "linalg": """
+        cholesky cholesky_inverse det eig eigh inv lstsq lu_factor matrix_rank norm pinv qr
+        solve solve_triangular svd
+    """,
+    "einops": "rearrange",
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 # Classes whose name is not the op's in CamelCase.
 _CLASSES = {
@@ -137,18 +97,15 @@ _CALLED_WITH = {
 _KEYWORDS = {"rearrange": "axes_lengths"}
 
 
-def _camel(name: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
-
-
-def _public_name(op: Op) -> str:
-    return op.name.lstrip("_")
+def _class_of(name: str) -> str:
+    """The class that stands for the op called `name` in files and tables."""
+    camel = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    return _CLASSES.get(name, camel)
 
 
 def class_name(op: Op) -> str:
     """The name of the class that stands for the op in files and tables."""
-    name = _public_name(op)
-    return _CLASSES.get(name, _camel(name))
+    return _class_of(op.name)
 
 
 def _before_variadic(function: Callable[..., Any]) -> list[str] | None:
@@ -163,7 +120,7 @@ def _before_variadic(function: Callable[..., Any]) -> list[str] | None:
 
 def _called_with(op: Op) -> tuple[str, ...]:
     tensors = tuple(op.parameters[i].name for i, _ in op.tensors)
-    return _CALLED_WITH.get(_public_name(op), tensors)
+    return _CALLED_WITH.get(op.name, tensors)
 
 
 # Writing -------------------------------------------------------------------------------
@@ -183,7 +140,7 @@ def op_entry(call: OpCall) -> dict[str, Any]:
     """What a file holds for a recorded op, without its calls."""
     from keraslite.core.serialization import serialize_value
 
-    name = _public_name(call.op)
+    name = call.op.name
     area = call.op.function.__module__.split(".")[2:3]
     own = area[0] if area and area[0] in ("nn", "image") else "numpy"
     nodes = call._inbound_nodes
@@ -212,9 +169,8 @@ def op_arguments(node: Node) -> tuple[tuple, dict[str, Any]]:
         return node.args, node.kwargs
     arguments = _bound(call, node)
     values = tuple(arguments[name] for name in _called_with(call.op))
-    name = _public_name(call.op)
-    variadic = _before_variadic(_functions()[_CLASSES.get(name, _camel(name))]) is not None
-    keywords = dict(arguments.get(_KEYWORDS.get(name, ""), {}))
+    variadic = _before_variadic(_functions()[class_name(call.op)]) is not None
+    keywords = dict(arguments.get(_KEYWORDS.get(call.op.name, ""), {}))
     return (tuple(values[0]) if variadic else values), keywords
 
 
@@ -295,7 +251,7 @@ def _functions() -> dict[str, Callable[..., Any]]:
         for name, function in vars(area).items():
             ours = getattr(function, "__module__", "").startswith("keraslite.ops.")
             if ours and inspect.isfunction(function) and not name.startswith("_"):
-                found[_CLASSES.get(name, _camel(name))] = function
+                found[_class_of(name)] = function
     for class_name, name in _PREFERRED.items():
         for area in areas:
             if hasattr(area, name):
@@ -305,7 +261,7 @@ def _functions() -> dict[str, Callable[..., Any]]:
 
 def op_function(name: str) -> Callable[..., Any] | None:
     """The public op called `name`."""
-    return _functions().get(_CLASSES.get(name, _camel(name)))
+    return _functions().get(_class_of(name))
 
 
 def op_maker(class_name: str, module: str) -> Callable[[dict[str, Any]], RestoredOp] | None:

@@ -7,7 +7,7 @@ from typing import Any
 from keraslite.core import inference
 from keraslite.core.configurable import Configurable
 from keraslite.core.graph import Node
-from keraslite.core.keras_tensor import KerasTensor, any_symbolic
+from keraslite.core.keras_tensor import any_symbolic
 from keraslite.core.naming import auto_name, to_snake_case
 from keraslite.core.scopes import SymbolicScope
 
@@ -91,8 +91,3 @@ class Operation(Configurable):
     def output(self) -> Any:
         """The symbolic output of the only call."""
         return self._only_node("output").output_tree
-
-
-def history_of(tensor: KerasTensor) -> tuple[Operation, int, int] | None:
-    """`(operation, node index, output index)` that made a symbolic tensor, or None."""
-    return getattr(tensor, "_keras_history", None)

@@ -132,6 +132,23 @@ class CustomObjectScope:
 custom_object_scope = CustomObjectScope
 
 
+class CustomObjects:
+    """Mixin of what is made of other objects: `from_config` takes the classes of those inside."""
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """An object made from what `get_config` gave.
+
+        Args:
+            config: the configuration.
+            custom_objects: name -> your own class or function.
+        """
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)  # type: ignore[misc]
+
+
 def get_custom_objects() -> dict[str, Any]:
     """The dict of all registered objects; what you put in is registered too."""
     return _registered

@@ -1,7 +1,7 @@
 """Shape rules: from the shapes of an op's arguments to the shape of its result.
 
-A rule takes the op's own arguments with a shape in the place of each tensor. `None` is an
-unknown size. Rules also word the error for shapes that do not fit, the same on every engine.
+A rule takes all arguments of the op, in order, with a shape in the place of each tensor. `None`
+is an unknown size. Rules also word the error for shapes that do not fit, the same on every engine.
 """
 
 from __future__ import annotations
@@ -131,6 +131,11 @@ def common(a: int | None, b: int | None, what: str) -> int | None:
     if a is not None and b is not None and a != b:
         raise ValueError(f"{what} must be equal: {a} is not {b}.")
     return b if a is None else a
+
+
+def may_equal(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are equal, as far as their sizes are known."""
+    return len(a) == len(b) and all(m == n or None in (m, n) for m, n in zip(a, b, strict=True))
 
 
 def rank_at_least(x: Shape, rank: int, name: str = "x") -> None:

@@ -156,11 +156,6 @@ def lists_to_tuples(structure: Any) -> Any:
     return traverse(convert, structure, top_down=False)
 
 
-def register_container(cls: type, flatten_fn: Callable, unflatten_fn: Callable) -> None:
-    """Make instances of `cls` containers: `flatten_fn(x) -> (children, metadata, entries)`."""
-    optree.register_pytree_node(cls, flatten_fn, unflatten_fn, namespace=NAMESPACE)
-
-
 def unflatten(spec: optree.PyTreeSpec, leaves: Iterable[Any]) -> Any:
     """The inverse of `split`."""
     return optree.tree_unflatten(spec, leaves)

@@ -6,7 +6,7 @@ from typing import Any
 
 from keraslite import activations, ops
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import WeightedLayer
+from keraslite.layers.options import WeightedLayer, own_arguments
 
 
 class Activation(Layer):
@@ -168,17 +168,11 @@ class PReLU(WeightedLayer):
         shared_axes: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._set_options(
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
-        )
         if shared_axes is not None:
             shared_axes = (
                 list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
             )
-        self.shared_axes = shared_axes
+        self._construct(own_arguments(locals()))
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:

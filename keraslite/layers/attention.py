@@ -11,7 +11,7 @@ from typing import Any
 from keraslite import ops
 from keraslite.core.errors import describe
 from keraslite.layers.einsum_dense import EinsumDense
-from keraslite.layers.options import WeightedLayer, check_positive, known_size
+from keraslite.layers.options import WeightedLayer, check_positive, known_size, own_arguments
 from keraslite.layers.regularization import Dropout
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -33,25 +33,10 @@ class BaseAttention(WeightedLayer):
     #: The axes attended over.
     attention_axes: Any = (1,)
 
-    def _set_attention(
-        self,
-        dropout: float,
-        use_bias: bool,
-        sliding_window: int | None,
-        flash_attention: bool | None,
-        use_gate: bool,
-        seed: int | None,
-        **options: Any,
-    ) -> None:
-        if sliding_window is not None:
-            check_positive(self, sliding_window=sliding_window)
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.use_gate = use_gate
-        self.sliding_window = sliding_window
-        self.flash_attention = flash_attention
-        self.seed = seed
-        self._set_options(**options)
+    def _construct(self, arguments: dict[str, Any]) -> None:
+        super()._construct(arguments)
+        if self.sliding_window is not None:
+            check_positive(self, sliding_window=self.sliding_window)
         self.supports_masking = True
 
     def _build_projections(
@@ -302,27 +287,13 @@ class MultiHeadAttention(BaseAttention):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        arguments = own_arguments(locals())
+        del arguments["output_shape"]
+        self._construct(arguments)
         check_positive(self, num_heads=num_heads, key_dim=key_dim)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
         self.value_dim = value_dim or key_dim
         self._output_shape = _sequence(output_shape)
         self.attention_axes = _sequence(attention_axes)
-        self._set_attention(
-            dropout=dropout,
-            use_bias=use_bias,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            use_gate=use_gate,
-            seed=seed,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
 
     @property
     def output_shape(self) -> Any:

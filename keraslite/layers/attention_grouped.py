@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.layers.attention import BaseAttention
-from keraslite.layers.options import check_positive, known_size
+from keraslite.layers.options import check_positive, known_size, own_arguments
 
 
 class GroupedQueryAttention(BaseAttention):
@@ -62,7 +62,7 @@ class GroupedQueryAttention(BaseAttention):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._construct(own_arguments(locals()))
         check_positive(
             self,
             head_dim=head_dim,
@@ -74,23 +74,6 @@ class GroupedQueryAttention(BaseAttention):
                 "GroupQueryAttention: `num_query_heads` must be a multiple of "
                 f"`num_key_value_heads`. Received: {num_query_heads} and {num_key_value_heads}"
             )
-        self.head_dim = head_dim
-        self.num_query_heads = num_query_heads
-        self.num_key_value_heads = num_key_value_heads
-        self._set_attention(
-            dropout=dropout,
-            use_bias=use_bias,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            use_gate=use_gate,
-            seed=seed,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape

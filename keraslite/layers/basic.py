@@ -6,9 +6,10 @@ import inspect
 from typing import Any
 
 from keraslite import ops
+from keraslite.core import inference
 from keraslite.core.errors import describe
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import WeightedLayer, check_positive
+from keraslite.layers.options import WeightedLayer, check_positive, own_arguments, refuse_low_rank
 
 
 class Embedding(WeightedLayer):
@@ -46,19 +47,11 @@ class Embedding(WeightedLayer):
     ) -> None:
         # Old scripts give the length of sequences here; it is not needed.
         kwargs.pop("input_length", None)
-        super().__init__(**kwargs)
+        arguments = own_arguments(locals())
+        del arguments["weights"]
+        self._construct(arguments)
         check_positive(self, input_dim=input_dim, output_dim=output_dim)
-        if lora_rank or quantization_config:
-            raise NotImplementedError("Embedding: LoRA and quantization are not available yet.")
-        self.input_dim = input_dim
-        self.output_dim = output_dim
-        self.mask_zero = mask_zero
-        self.quantization_config = None
-        self._set_options(
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
+        refuse_low_rank(self, lora_rank, quantization_config)
         # Integers must keep their dtype on the way in.
         self.autocast = False
         self.supports_masking = mask_zero
@@ -207,8 +200,6 @@ class Lambda(Layer):
         arguments: further keyword arguments of `function`.
     """
 
-    _ops_only = False
-
     def __init__(
         self,
         function: Any,
@@ -227,7 +218,6 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         taken = inspect.signature(function).parameters
         self._takes = {name for name in ("mask", "training") if name in taken}
-        self.built = True
 
     @property
     def output_shape(self) -> Any:
@@ -240,7 +230,8 @@ class Lambda(Layer):
 
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._output_shape is None:
-            return super().compute_output_spec(inputs, *args, **kwargs)
+            # The function may be written for the engine's own tensors.
+            return inference.trace(self.call, (inputs, *args), kwargs)
         if callable(self._output_shape):
             return self._spec_of(tuple(self._output_shape(inputs.shape)))
         return self._spec_of((inputs.shape[0], *self._output_shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from keraslite import constraints, dtype_policies, initializers, regularizers
 from keraslite.backend import engine
 from keraslite.core import tree
 from keraslite.core.errors import describe
-from keraslite.core.scopes import current_path, name_scope
+from keraslite.core.scopes import SymbolicScope, current_path, name_scope
 from keraslite.core.tree import map_shape_structure
 from keraslite.core.variable import Variable
 from keraslite.layers.call import call_signature
@@ -18,18 +19,34 @@ from keraslite.layers.state import LayerState
 
 
 def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build` in the layer's name scope, remembering the shapes; sets `built`."""
+    """`build` in the layer's name scope, remembering the shapes; sets `built`.
+
+    Graphs that it makes are recorded, also when the call that needs them is not.
+    """
 
     @functools.wraps(build)
     def wrapped(self: BuildableLayer, *args: Any, **kwargs: Any) -> None:
-        with name_scope(self.name, caller=self), engine.concrete():
-            if "_build_shapes" not in vars(self):
-                signature = call_signature(build)
-                self._build_shapes = signature.bind(args, kwargs)
-            build(self, *args, **kwargs)
+        token = SymbolicScope.current.set(None)
+        try:
+            with name_scope(self.name, caller=self), engine.concrete():
+                if "_build_shapes" not in vars(self):
+                    self._build_shapes = call_signature(build).bind(args, kwargs)
+                build(self, *args, **kwargs)
+        finally:
+            SymbolicScope.current.reset(token)
         self.built = True
 
     return wrapped
+
+
+def _shapes_of(value: Any) -> Any:
+    return tree.map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value)
+
+
+def build_once(layer: Any, input_shape: Any) -> None:
+    """Build a layer inside another one, unless it is built already."""
+    if not layer.built:
+        layer.build(input_shape)
 
 
 class BuildableLayer(LayerState):
@@ -81,23 +98,28 @@ class BuildableLayer(LayerState):
 
     def build(self, input_shape: Any) -> None:
         """Create the variables for inputs of `input_shape`. Subclasses override it."""
+        vars(self).setdefault("_build_shapes", {"input_shape": input_shape})
         self.built = True
+
+    def _defines_build(self) -> bool:
+        return type(self).build is not BuildableLayer.build
 
     def _build_for(self, arguments: dict[str, Any]) -> None:
         """Call `build` with the shapes of the arguments of `call`."""
         if self.built:
             return
-        build = type(self).build
-        if build is BuildableLayer.build:
+        if not self._defines_build():
+            # The call itself builds the layers inside; files and summaries tell the shape.
+            for name, value in itertools.islice(arguments.items(), 1):
+                self._build_shapes = {name: _shapes_of(value)}
             return
+        build = type(self).build
         expected = call_signature(getattr(build, "__wrapped__", build))
         shapes = {}
         for name, value in arguments.items():
             leaves = [x for x in tree.flatten(value) if x is not None]
             if leaves and all(hasattr(x, "shape") for x in leaves):
-                shapes[name] = tree.map_structure(
-                    lambda x: None if x is None else tuple(x.shape), value
-                )
+                shapes[name] = _shapes_of(value)
         wanted = [p for p in expected.parameters if p.endswith("_shape")]
         if len(wanted) > 1 or (wanted and wanted[0].removesuffix("_shape") in shapes):
             given = {p: shapes.get(p.removesuffix("_shape")) for p in wanted}

@@ -13,13 +13,11 @@ class CallContext:
 
     Attributes:
         training: the value that inner layers take when they get none themselves.
-        root: the context of the outermost call.
     """
 
-    __slots__ = ("root", "training")
+    __slots__ = ("training",)
 
-    def __init__(self, outer: CallContext | None, training: bool | None) -> None:
-        self.root: CallContext = self if outer is None else outer.root
+    def __init__(self, training: bool | None) -> None:
         self.training = training
 
 

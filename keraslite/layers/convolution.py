@@ -13,9 +13,10 @@ from keraslite.config import standardize_data_format
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.options import (
     WeightedLayer,
-    arguments_of,
     check_positive,
     known_size,
+    make_class,
+    own_arguments,
 )
 
 
@@ -42,10 +43,56 @@ def one_of(layer: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return found
 
 
+def one_per_axis(rank: int) -> Any:
+    """The default of strides and of dilation rates: a bare 1 for a single axis."""
+    return 1 if rank == 1 else (1,) * rank
+
+
+def set_window(
+    layer: Any,
+    kernel_size: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None,
+    dilation_rate: Any,
+    paddings: tuple[str, ...] = ("valid", "same"),
+) -> None:
+    """Check how the window of `layer`, which has a `rank`, moves, and keep it as attributes."""
+    layer.kernel_size = as_tuple(layer, "kernel_size", kernel_size, layer.rank)
+    layer.strides = as_tuple(layer, "strides", strides, layer.rank)
+    layer.dilation_rate = as_tuple(layer, "dilation_rate", dilation_rate, layer.rank)
+    layer.padding = one_of(layer, "padding", padding, paddings)
+    layer.data_format = standardize_data_format(data_format)
+
+
+def check_strides(layer: Any) -> None:
+    """Raise a ValueError if the window of `layer` moves in steps and is dilated as well."""
+    if max(layer.strides) > 1 and max(layer.dilation_rate) > 1:
+        raise ValueError(
+            f"{type(layer).__name__}: `strides` above 1 and `dilation_rate` above 1 exclude each "
+            f"other. Received: strides={layer.strides}, dilation_rate={layer.dilation_rate}"
+        )
+
+
+def channel_axis(layer: Any) -> int:
+    """Where the `data_format` of `layer` has the channels."""
+    return -1 if layer.data_format == "channels_last" else 1
+
+
+def add_bias(layer: Any, x: Any) -> Any:
+    """`x` and the bias of `layer`, if there is one, along the channels."""
+    bias = layer.bias
+    if bias is None:
+        return x
+    if layer.data_format == "channels_first":
+        bias = ops.reshape(bias, (-1,) + (1,) * layer.rank)
+    return ops.add(x, bias)
+
+
 class ConvolutionBase(WeightedLayer):
     """What all convolutions share: windows, data format, and the options of the weights."""
 
-    _not_in_config = frozenset({"paddings"})
+    _paddings: tuple[str, ...] = ("valid", "same")
     _writes_activity_regularizer = True
     rank: int
 
@@ -56,51 +103,22 @@ class ConvolutionBase(WeightedLayer):
         padding: str,
         data_format: str | None,
         dilation_rate: Any,
-        paddings: tuple[str, ...] = ("valid", "same"),
         **options: Any,
     ) -> None:
-        own = {k: options.pop(k) for k in list(options) if _is_option(k)}
-        super().__init__(**options)
-        rank = self.rank
-        self.kernel_size = as_tuple(self, "kernel_size", kernel_size, rank)
-        self.strides = as_tuple(self, "strides", strides, rank)
-        self.dilation_rate = as_tuple(self, "dilation_rate", dilation_rate, rank)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{type(self).__name__}: `strides` above 1 and `dilation_rate` above 1 exclude "
-                f"each other. Received: strides={strides}, dilation_rate={dilation_rate}"
-            )
-        self.padding = one_of(self, "padding", padding, paddings)
-        self.data_format = standardize_data_format(data_format)
-        self._set_options(**own)
-        self.input_spec = InputSpec(min_ndim=rank + 2)
-
-    @property
-    def _channel_axis(self) -> int:
-        return -1 if self.data_format == "channels_last" else 1
+        self._construct(options)
+        set_window(self, kernel_size, strides, padding, data_format, dilation_rate, self._paddings)
+        self.input_spec = InputSpec(min_ndim=self.rank + 2)
 
     def _channels(self, input_shape: Any) -> int:
-        axis = self._channel_axis
+        axis = channel_axis(self)
         channels = known_size(self, input_shape, axis)
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
 
     def _finish(self, x: Any) -> Any:
         """Bias and activation."""
-        if self.bias is not None:
-            bias = self.bias
-            if self.data_format == "channels_first":
-                bias = ops.reshape(bias, (-1,) + (1,) * self.rank)
-            x = ops.add(x, bias)
+        x = add_bias(self, x)
         return x if self.activation is None else self.activation(x)
-
-
-def _is_option(name: str) -> bool:
-    """Whether an argument says something of the weights, the bias or the activation."""
-    return name != "activity_regularizer" and (
-        name in ("activation", "use_bias")
-        or name.endswith(("_initializer", "_regularizer", "_constraint"))
-    )
 
 
 class BaseConv(ConvolutionBase):
@@ -117,10 +135,8 @@ class BaseConv(ConvolutionBase):
         groups: int = 1,
         **options: Any,
     ) -> None:
-        paddings = ("valid", "same", "causal") if self.rank == 1 else ("valid", "same")
-        super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, paddings, **options
-        )
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
+        check_strides(self)
         check_positive(self, filters=filters, groups=groups)
         if filters % groups:
             raise ValueError(
@@ -157,7 +173,7 @@ class BaseConv(ConvolutionBase):
         return self._finish(x)
 
 
-_CONV_DOC = """{what} convolution.
+_DOC = """{what} convolution.
 
     Args:
         filters: number of output channels.
@@ -181,23 +197,17 @@ _CONV_DOC = """{what} convolution.
     """
 
 
-class Conv1D(BaseConv):
-    rank = 1
-    __doc__ = _CONV_DOC.format(
-        what="1D (temporal)",
-        rank=1,
-        causal=', or `"causal"` (no step sees a later one)',
-        example="keras.layers.Conv1D(8, 3)(np.ones((2, 10, 4))).shape  # (2, 8, 8)",
-    )
+def _convolution(name: str, rank: int, what: str, example: str) -> type[BaseConv]:
+    ones = one_per_axis(rank)
 
-    def __init__(
-        self,
+    def __init__(  # noqa: N807
+        self: Any,
         filters: int,
         kernel_size: Any,
-        strides: Any = 1,
+        strides: Any = ones,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Any = ones,
         groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
@@ -210,68 +220,30 @@ class Conv1D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**arguments_of(locals()))
+        BaseConv.__init__(self, **own_arguments(locals()))
+
+    causal, paddings = "", ConvolutionBase._paddings
+    if rank == 1:
+        causal, paddings = ', or `"causal"` (no step sees a later one)', (*paddings, "causal")
+    doc = _DOC.format(what=what, rank=rank, causal=causal, example=example)
+    return make_class(__name__, name, BaseConv, doc, __init__, rank=rank, _paddings=paddings)
 
 
-class Conv2D(BaseConv):
-    rank = 2
-    __doc__ = _CONV_DOC.format(
-        what="2D (spatial)",
-        rank=2,
-        causal="",
-        example="keras.layers.Conv2D(8, 3)(np.ones((2, 28, 28, 1))).shape  # (2, 26, 26, 8)",
-    )
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**arguments_of(locals()))
-
-
-class Conv3D(BaseConv):
-    rank = 3
-    __doc__ = _CONV_DOC.format(
-        what="3D (volumetric)",
-        rank=3,
-        causal="",
-        example="keras.layers.Conv3D(4, 3)(np.ones((1, 8, 8, 8, 2))).shape  # (1, 6, 6, 6, 4)",
-    )
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1, 1),
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**arguments_of(locals()))
+Conv1D = _convolution(
+    "Conv1D",
+    1,
+    "1D (temporal)",
+    "keras.layers.Conv1D(8, 3)(np.ones((2, 10, 4))).shape  # (2, 8, 8)",
+)
+Conv2D = _convolution(
+    "Conv2D",
+    2,
+    "2D (spatial)",
+    "keras.layers.Conv2D(8, 3)(np.ones((2, 28, 28, 1))).shape  # (2, 26, 26, 8)",
+)
+Conv3D = _convolution(
+    "Conv3D",
+    3,
+    "3D (volumetric)",
+    "keras.layers.Conv3D(4, 3)(np.ones((1, 8, 8, 8, 2))).shape  # (1, 6, 6, 6, 4)",
+)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.convolution import ConvolutionBase
-from keraslite.layers.options import arguments_of, check_positive, make_class
+from keraslite.layers.convolution import ConvolutionBase, one_per_axis
+from keraslite.layers.options import check_positive, make_class, own_arguments
 
 
 class BaseDepthwiseConv(ConvolutionBase):
@@ -131,7 +131,7 @@ _SEPARABLE_DOC = (
 
 
 def _depthwise(name: str, rank: int) -> type[BaseDepthwiseConv]:
-    ones = 1 if rank == 1 else (1,) * rank
+    ones = one_per_axis(rank)
 
     def __init__(  # noqa: N807
         self: Any,
@@ -152,14 +152,14 @@ def _depthwise(name: str, rank: int) -> type[BaseDepthwiseConv]:
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        BaseDepthwiseConv.__init__(self, **arguments_of(locals()))
+        BaseDepthwiseConv.__init__(self, **own_arguments(locals()))
 
     doc = _DEPTHWISE_DOC.format(rank=rank)
     return make_class(__name__, name, BaseDepthwiseConv, doc, __init__, rank=rank)
 
 
 def _separable(name: str, rank: int) -> type[BaseSeparableConv]:
-    ones = 1 if rank == 1 else (1,) * rank
+    ones = one_per_axis(rank)
 
     def __init__(  # noqa: N807
         self: Any,
@@ -184,7 +184,7 @@ def _separable(name: str, rank: int) -> type[BaseSeparableConv]:
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        BaseSeparableConv.__init__(self, **arguments_of(locals()))
+        BaseSeparableConv.__init__(self, **own_arguments(locals()))
 
     doc = _SEPARABLE_DOC.format(rank=rank)
     return make_class(__name__, name, BaseSeparableConv, doc, __init__, rank=rank)

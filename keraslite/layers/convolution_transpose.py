@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.convolution import ConvolutionBase, as_tuple
-from keraslite.layers.options import arguments_of, check_positive, make_class
+from keraslite.layers.convolution import ConvolutionBase, as_tuple, check_strides, one_per_axis
+from keraslite.layers.options import check_positive, make_class, own_arguments
 
 
 class BaseConvTranspose(ConvolutionBase):
@@ -27,6 +27,7 @@ class BaseConvTranspose(ConvolutionBase):
         **options: Any,
     ) -> None:
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
+        check_strides(self)
         check_positive(self, filters=filters)
         self.filters = int(filters)
         if output_padding is not None:
@@ -88,7 +89,7 @@ def _doc(rank: int) -> str:
 
 
 def _transposed(name: str, rank: int) -> type[BaseConvTranspose]:
-    ones = 1 if rank == 1 else (1,) * rank
+    ones = one_per_axis(rank)
 
     def __init__(  # noqa: N807
         self: Any,
@@ -110,7 +111,7 @@ def _transposed(name: str, rank: int) -> type[BaseConvTranspose]:
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        BaseConvTranspose.__init__(self, **arguments_of(locals()))
+        BaseConvTranspose.__init__(self, **own_arguments(locals()))
 
     return make_class(__name__, name, BaseConvTranspose, _doc(rank), __init__, rank=rank)
 
@@ -144,4 +145,4 @@ class Conv3DTranspose(BaseConvTranspose):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**arguments_of(locals()))
+        super().__init__(**own_arguments(locals()))

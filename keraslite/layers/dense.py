@@ -6,7 +6,13 @@ from typing import Any
 
 from keraslite import activations, ops
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import WeightedLayer, check_positive, known_size
+from keraslite.layers.options import (
+    WeightedLayer,
+    check_positive,
+    known_size,
+    own_arguments,
+    refuse_low_rank,
+)
 
 
 class Dense(WeightedLayer):
@@ -47,22 +53,10 @@ class Dense(WeightedLayer):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._construct(own_arguments(locals()))
         check_positive(self, units=units)
-        if lora_rank or quantization_config:
-            raise NotImplementedError("Dense: LoRA and quantization are not available yet.")
+        refuse_low_rank(self, lora_rank, quantization_config)
         self.units = int(units)
-        self.use_bias = use_bias
-        self.quantization_config = None
-        self._set_options(
-            activation=activation,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
         self._linear = self.activation in (None, activations.linear)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.options import WeightedLayer, known_size
+from keraslite.layers.options import WeightedLayer, known_size, own_arguments, refuse_low_rank
 
 
 class EinsumDense(WeightedLayer):
@@ -54,24 +54,12 @@ class EinsumDense(WeightedLayer):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if lora_rank or quantization_config:
-            raise NotImplementedError("EinsumDense: LoRA and quantization are not available yet.")
-        self.equation = equation
+        arguments = own_arguments(locals())
+        del arguments["output_shape"]
+        self._construct(arguments)
+        refuse_low_rank(self, lora_rank, quantization_config)
         self.partial_output_shape = (
             (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-        )
-        self.bias_axes = bias_axes
-        self.gptq_unpacked_column_size = gptq_unpacked_column_size
-        self.quantization_config = None
-        self._set_options(
-            activation=activation,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
         )
 
     @property

@@ -71,6 +71,8 @@ class Layer(BuildableLayer):
     #: Whether `call` is written with `ops` only, so that it runs on `KerasTensor`s.
     _ops_only = True
     _is_activation = False
+    #: Whether inputs are cast here, and not by the layers inside.
+    _casts_inputs = True
     #: Whether configs of the class say so when it has no `activity_regularizer`.
     _writes_activity_regularizer = False
     #: What inputs must look like: an `InputSpec` or a tree of them.
@@ -128,11 +130,13 @@ class Layer(BuildableLayer):
                 and _autocast() is None
             ):
                 outer = current_call.get()
+                if outer is None:
+                    self._clear_losses()
                 if outer is not None or self._is_leaf:
                     if self._call.has_training:
                         return self.call(x, training=self._training(None, outer))
                     return self.call(x)
-                token = current_call.set(CallContext(None, False))
+                token = current_call.set(CallContext(False))
                 try:
                     return self.call(x)
                 finally:
@@ -177,7 +181,9 @@ class Layer(BuildableLayer):
                 stack.enter_context(name_scope(self.name, caller=self))
                 self._path = current_path()
             self._build_for(arguments)
-            stack.callback(current_call.reset, current_call.set(CallContext(outer, training)))
+            if outer is None:
+                self._clear_losses()
+            stack.callback(current_call.reset, current_call.set(CallContext(training)))
             cast = AutocastScope.current.get()
             if self._mixed or cast is not None:
                 stack.enter_context(AutocastScope(self.compute_dtype if self.autocast else None))
@@ -227,7 +233,7 @@ class Layer(BuildableLayer):
 
     def _convert(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Arrays become tensors; floats are cast to the compute dtype."""
-        dtype, autocast = self.compute_dtype, self.autocast
+        dtype, autocast = self.compute_dtype, self.autocast and self._casts_inputs
         policy, first = self._dtype_policy, self._call.first
 
         def convert(x: Any) -> Any:
@@ -417,6 +423,8 @@ class Layer(BuildableLayer):
         with StatelessScope(mapping, collect_losses=return_losses) as scope:
             outputs = self(*args, **kwargs)
             losses = self.losses if return_losses else None
+        # Of a trace, maybe: nothing outside of it.
+        self._clear_losses()
         new = [
             value if (value := scope.get_current_value(v)) is not None else v.value
             for v in self.non_trainable_variables
@@ -462,15 +470,6 @@ class Layer(BuildableLayer):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-    def __str__(self) -> str:
-        return repr(self)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
 
 def _own_tensor(x: Any) -> Any:

@@ -9,6 +9,7 @@ from keraslite import ops
 from keraslite.core.errors import describe
 from keraslite.core.shapes import broadcast
 from keraslite.layers.layer import Layer
+from keraslite.layers.options import make_class
 
 
 class Merge(Layer):
@@ -18,11 +19,13 @@ class Merge(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def _check(self, inputs: Any, least: int = 2) -> list[Any]:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < min(least, 1):
+    def _check(self, inputs: Any, count: int | None = None) -> list[Any]:
+        """The inputs as a list, `count` of them if that is given."""
+        listed = isinstance(inputs, (list, tuple)) and len(inputs) > 0
+        if not listed or len(inputs) != (count or len(inputs)):
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}) takes a list of inputs. "
-                f"Received: {describe(inputs)}"
+                f"Layer {self.name!r} ({type(self).__name__}) takes a list of "
+                f"{'' if count is None else f'{count} '}inputs. Received: {describe(inputs)}"
             )
         return list(inputs)
 
@@ -67,8 +70,7 @@ def _elementwise(name: str, op: str, what: str) -> type[Merge]:
         return getattr(ops, op)(x, y)
 
     doc = f"{what} of the inputs, element by element; shapes broadcast."
-    namespace = {"_combine": _combine, "__doc__": doc, "__module__": __name__, "__qualname__": name}
-    return type(name, (Merge,), namespace)
+    return make_class(__name__, name, Merge, doc, _combine=_combine)
 
 
 Add = _elementwise("Add", "add", "Sum")
@@ -81,23 +83,18 @@ class Subtract(Merge):
     """The first input minus the second."""
 
     def call(self, inputs: Any) -> Any:
-        if len(self._check(inputs)) != 2:
-            raise ValueError(
-                f"Layer {self.name!r}: Subtract takes two inputs. Received: {len(inputs)}"
-            )
-        x, y = _aligned(list(inputs))
+        x, y = _aligned(self._check(inputs, 2))
         return ops.subtract(x, y)
 
 
 class Average(Merge):
     """Mean of the inputs, element by element."""
 
+    def _combine(self, x: Any, y: Any) -> Any:
+        return ops.add(x, y)
+
     def call(self, inputs: Any) -> Any:
-        inputs = _aligned(self._check(inputs))
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = ops.add(total, x)
-        return total / len(inputs)
+        return super().call(inputs) / len(inputs)
 
 
 class Concatenate(Merge):
@@ -146,10 +143,9 @@ class Dot(Merge):
         super().__init__(**kwargs)
         self.axes = axes if isinstance(axes, int) else tuple(axes)
         self.normalize = normalize
-        self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
-        x, y = self._check(inputs)
+        x, y = self._check(inputs, 2)
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         ranks = (len(x.shape), len(y.shape))
         a, b = (axis % rank for axis, rank in zip(axes, ranks, strict=True))

@@ -6,10 +6,38 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import WeightedLayer, known_size
+from keraslite.layers.options import WeightedLayer, known_size, own_arguments
+
+HALVES = ("float16", "bfloat16")
 
 
-class BatchNormalization(WeightedLayer):
+def as_axes(axis: Any) -> Any:
+    """An axis, or several as a list."""
+    return list(axis) if isinstance(axis, (list, tuple)) else axis
+
+
+def sizes_along(layer: Any, input_shape: Any) -> tuple[int, ...]:
+    """The sizes of the axes that `layer` normalises over."""
+    axes = layer.axis if isinstance(layer.axis, list) else [layer.axis]
+    return tuple(known_size(layer, input_shape, axis) for axis in axes)
+
+
+class ScaledNormalization(WeightedLayer):
+    """A normalization that ends with a learned scale `gamma` and offset `beta`."""
+
+    def _construct(self, arguments: dict[str, Any]) -> None:
+        super()._construct(arguments)
+        self.supports_masking = True
+        self.gamma = self.beta = None
+
+    def _add_scaling(self, shape: tuple[int, ...]) -> None:
+        if self.scale:
+            self.gamma = self._add("gamma", shape, autocast=False)
+        if self.center:
+            self.beta = self._add("beta", shape, autocast=False)
+
+
+class BatchNormalization(ScaledNormalization):
     """Normalise each channel over the batch; with moving averages in inference.
 
     Ioffe and Szegedy, https://arxiv.org/abs/1502.03167
@@ -50,41 +78,18 @@ class BatchNormalization(WeightedLayer):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         if renorm:
             raise NotImplementedError("BatchNormalization: `renorm` is not available yet.")
-        self.renorm = renorm
-        self.renorm_clipping = renorm_clipping
-        self.renorm_momentum = renorm_momentum
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:
                 raise ValueError(f"BatchNormalization: `axis` is one axis. Received: {axis}")
             axis = axis[0]
-        self.axis = axis
-        self.momentum = float(momentum)
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.synchronized = synchronized
-        self._set_options(
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.supports_masking = True
-        self.gamma = self.beta = None
+        momentum = float(momentum)
+        self._construct(own_arguments(locals()))
 
     def build(self, input_shape: Any) -> None:
         channels = known_size(self, input_shape, self.axis)
-        if self.scale:
-            self.gamma = self._add("gamma", (channels,), autocast=False)
-        if self.center:
-            self.beta = self._add("beta", (channels,), autocast=False)
+        self._add_scaling((channels,))
         statistics = {"trainable": False, "autocast": False, "aggregation": "mean"}
         self.moving_mean = self._add("moving_mean", (channels,), **statistics)
         self.moving_variance = self._add("moving_variance", (channels,), **statistics)
@@ -93,7 +98,7 @@ class BatchNormalization(WeightedLayer):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         # Statistics of half-precision inputs are kept in float32.
         dtype = self.compute_dtype
-        narrow = dtype in ("float16", "bfloat16")
+        narrow = dtype in HALVES
         x = ops.cast(inputs, "float32") if narrow else inputs
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
@@ -124,7 +129,7 @@ class BatchNormalization(WeightedLayer):
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
 
-class LayerNormalization(WeightedLayer):
+class LayerNormalization(ScaledNormalization):
     """Normalise each sample over its features.
 
     Ba, Kiros and Hinton, https://arxiv.org/abs/1607.06450
@@ -157,21 +162,8 @@ class LayerNormalization(WeightedLayer):
         # Keras writes this in its configs; True is another layer, `RMSNormalization`.
         if kwargs.pop("rms_scaling", False):
             raise NotImplementedError("LayerNormalization: `rms_scaling` is not available.")
-        super().__init__(**kwargs)
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self._set_options(
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.supports_masking = True
-        self.gamma = self.beta = None
+        axis = as_axes(axis)
+        self._construct(own_arguments(locals()))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rms_scaling": False}
@@ -179,12 +171,7 @@ class LayerNormalization(WeightedLayer):
     get_config._derived = True  # type: ignore[attr-defined]
 
     def build(self, input_shape: Any) -> None:
-        axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        shape = tuple(known_size(self, input_shape, a) for a in axes)
-        if self.scale:
-            self.gamma = self._add("gamma", shape, autocast=False)
-        if self.center:
-            self.beta = self._add("beta", shape, autocast=False)
+        self._add_scaling(sizes_along(self, input_shape))
 
     def call(self, inputs: Any) -> Any:
         x = ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)

@@ -8,12 +8,11 @@ from keraslite import ops
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import WeightedLayer, known_size
+from keraslite.layers.normalization import HALVES, ScaledNormalization, as_axes, sizes_along
+from keraslite.layers.options import WeightedLayer, known_size, own_arguments
 
-_HALVES = ("float16", "bfloat16")
 
-
-class GroupNormalization(WeightedLayer):
+class GroupNormalization(ScaledNormalization):
     """Normalise each sample over its positions and groups of its channels.
 
     Wu and He, https://arxiv.org/abs/1803.08494
@@ -46,26 +45,11 @@ class GroupNormalization(WeightedLayer):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        self._construct(own_arguments(locals()))
         if not isinstance(groups, int) or (groups < 1 and groups != -1):
             raise ValueError(
                 f"GroupNormalization: `groups` must be a positive integer or -1. Received: {groups}"
             )
-        self.groups = groups
-        self.axis = axis
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self._set_options(
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.supports_masking = True
-        self.gamma = self.beta = None
 
     def build(self, input_shape: Any) -> None:
         channels = known_size(self, input_shape, self.axis)
@@ -77,14 +61,11 @@ class GroupNormalization(WeightedLayer):
                 f"axis 0, must divide into groups={self.groups}. Received: "
                 f"shape={tuple(input_shape)}, axis={self.axis}"
             )
-        if self.scale:
-            self.gamma = self._add("gamma", (channels,), autocast=False)
-        if self.center:
-            self.beta = self._add("beta", (channels,), autocast=False)
+        self._add_scaling((channels,))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, "float32") if self.compute_dtype in _HALVES else inputs
+        x = ops.cast(inputs, "float32") if self.compute_dtype in HALVES else inputs
         sizes, rank = ops.shape(x), len(x.shape)
         axis = self.axis % rank
         channels = x.shape[axis]
@@ -118,12 +99,11 @@ class RMSNormalization(WeightedLayer):
 
     def __init__(self, axis: int | list[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.axis = as_axes(axis)
         self.epsilon = epsilon
 
     def build(self, input_shape: Any) -> None:
-        axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        shape = tuple(known_size(self, input_shape, a) for a in axes)
+        shape = sizes_along(self, input_shape)
         self.scale = self._add("scale", shape, initializer="ones", autocast=False)
 
     def call(self, x: Any) -> Any:
@@ -142,7 +122,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | list[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        axes = list(axis) if isinstance(axis, (list, tuple)) else axis
+        axes = as_axes(axis)
         if any(not isinstance(a, int) for a in (axes if isinstance(axes, list) else [axes])):
             raise TypeError(
                 f"UnitNormalization: `axis` must be an integer or several. Received: {axis!r}"

@@ -19,6 +19,14 @@ _RESOLVERS = {
 class WeightedLayer(Layer):
     """A layer whose weights have an initializer, a regularizer and a constraint each."""
 
+    def _construct(self, arguments: dict[str, Any]) -> None:
+        """Begin as a layer with what `own_arguments` found; all of it becomes attributes."""
+        kwargs = arguments.pop("kwargs")
+        if "activity_regularizer" in arguments:
+            kwargs["activity_regularizer"] = arguments.pop("activity_regularizer")
+        Layer.__init__(self, **kwargs)
+        self._set_options(**arguments)
+
     def _set_options(self, **options: Any) -> None:
         """Keep options as attributes; names of functions become functions by the last word."""
         for name, value in options.items():
@@ -33,10 +41,9 @@ class WeightedLayer(Layer):
         return self.add_weight(name=name, shape=shape, **kwargs)
 
 
-def arguments_of(local: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor that only passes them on, from its `locals()`."""
-    found = {k: v for k, v in local.items() if k not in ("self", "kwargs", "__class__")}
-    return {**found, **local["kwargs"]}
+def own_arguments(local: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor from its `locals()`, `kwargs` among them."""
+    return {k: v for k, v in local.items() if k not in ("self", "__class__")}
 
 
 def make_class(
@@ -57,6 +64,14 @@ def check_positive(layer: Layer, **sizes: Any) -> None:
             raise ValueError(
                 f"{type(layer).__name__}: `{name}` must be a positive integer. Received: {value!r}"
             )
+
+
+def refuse_low_rank(layer: Layer, lora_rank: Any, quantization_config: Any) -> None:
+    """Raise a NotImplementedError for what is not there yet."""
+    if lora_rank or quantization_config:
+        raise NotImplementedError(
+            f"{type(layer).__name__}: LoRA and quantization are not available yet."
+        )
 
 
 def known_size(layer: Layer, shape: Any, axis: int) -> int:

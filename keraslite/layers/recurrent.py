@@ -13,7 +13,8 @@ from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import to_snake_case
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_arguments
+from keraslite.layers.options import own_arguments
+from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from keraslite.layers.recurrent_stacked import (
     StackedRNNCells,
     as_list,
@@ -76,8 +77,9 @@ class RNN(Layer):
     # Shapes --------------------------------------------------------------------------
 
     @property
-    def _output_size(self) -> Any:
-        return output_size(self.cell)
+    def _output_sizes(self) -> tuple[Any, ...]:
+        size = output_size(self.cell)
+        return tuple(size) if isinstance(size, (list, tuple)) else (size,)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         shape = (sequences_shape[0], *sequences_shape[2:])
@@ -114,14 +116,13 @@ class RNN(Layer):
     def compute_output_spec(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
     ) -> Any:
-        size = self._output_size
         batch, time = sequences.shape[:2]
         dtype = self.compute_dtype
 
         def spec(*shape: Any) -> KerasTensor:
             return KerasTensor(shape, dtype, record_history=False)
 
-        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        sizes = self._output_sizes
         output = spec(batch, time, *sizes) if self.return_sequences else spec(batch, *sizes)
         if not self.return_state:
             return output
@@ -200,8 +201,8 @@ class RNN(Layer):
                 shown = output
             return (output, new_states), shown
 
-        first = self._zero_output(sequences)
-        carry = (first, list(initial_state))
+        sizes = (ops.shape(sequences)[0], *self._output_sizes)
+        carry = (ops.zeros(sizes, dtype=self.compute_dtype), list(initial_state))
         inputs = steps if masks is None else (steps, masks)
         if self.unroll:
             (last, states), outputs = _unrolled(body, carry, inputs)
@@ -210,11 +211,6 @@ class RNN(Layer):
         if masks is not None and self.zero_output_for_mask:
             last = outputs[-1]
         return last, ops.transpose(outputs, (1, 0, *range(2, len(outputs.shape)))), states
-
-    def _zero_output(self, sequences: Any) -> Any:
-        size = self._output_size
-        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
-        return ops.zeros((ops.shape(sequences)[0], *sizes), dtype=self.compute_dtype)
 
     def _masked(self, kept: Any, output: Any, previous: Any) -> tuple[Any, Any]:
         """What goes on to the next step, and what is shown for this one."""

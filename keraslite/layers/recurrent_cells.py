@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops, random
-from keraslite.layers.options import WeightedLayer, check_positive, known_size
+from keraslite.layers.options import WeightedLayer, check_positive, known_size, own_arguments
 from keraslite.random.seed_generator import SeedGenerator
 
 
@@ -24,11 +24,9 @@ class _Cell(WeightedLayer):
     def __init__(
         self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any
     ):
-        kwargs = options.pop("kwargs")
-        super().__init__(**kwargs)
+        self._construct(options)
         check_positive(self, units=units)
         self.units = units
-        self._set_options(**options)
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
@@ -88,11 +86,6 @@ class _Cell(WeightedLayer):
         constants = self.constants(ops.shape(inputs)[0], training)
         output, new = self.step(self.project(inputs, training), list(given), constants)
         return output, new if isinstance(states, (list, tuple)) else new[0]
-
-
-def own_arguments(local: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor from its `locals()`, `kwargs` among them."""
-    return {k: v for k, v in local.items() if k not in ("self", "__class__")}
 
 
 class SimpleRNNCell(_Cell):

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.config import standardize_data_format
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.shapes import window
-from keraslite.layers.convolution import as_tuple, one_of
+from keraslite.layers.convolution import add_bias, channel_axis, check_strides, set_window
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import check_positive, known_size, make_class
+from keraslite.layers.options import check_positive, known_size, make_class, own_arguments
 from keraslite.layers.recurrent import CellLayer
-from keraslite.layers.recurrent_cells import LSTMCell, own_arguments
+from keraslite.layers.recurrent_cells import LSTMCell
 
 
 class ConvLSTMCell(LSTMCell):
@@ -40,13 +39,10 @@ class ConvLSTMCell(LSTMCell):
         super().__init__(filters, **options)
         self.rank = rank
         self.filters = filters
-        self.kernel_size = as_tuple(self, "kernel_size", kernel_size, rank)
-        self.strides = as_tuple(self, "strides", strides, rank)
-        self.padding = one_of(self, "padding", padding, ("valid", "same"))
-        self.data_format = standardize_data_format(data_format)
-        self.dilation_rate = as_tuple(self, "dilation_rate", dilation_rate, rank)
+        set_window(self, kernel_size, strides, padding, data_format, dilation_rate)
+        check_strides(self)
         self._step_rank = rank + 2
-        self._gate_axis = -1 if self.data_format == "channels_last" else 1
+        self._gate_axis = channel_axis(self)
         # Known once built.
         self.state_size = self.output_size = None
 
@@ -80,11 +76,7 @@ class ConvLSTMCell(LSTMCell):
         x = ops.conv(
             x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate
         )
-        if self.bias is not None:
-            bias = ops.convert_to_tensor(self.bias)
-            if self._gate_axis == 1:
-                bias = ops.reshape(bias, (-1,) + (1,) * self.rank)
-            x = x + bias
+        x = add_bias(self, x)
         return ops.reshape(x, (-1, sizes[1], *ops.shape(x)[1:])) if many else x
 
     def _recur(self, h: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 from keraslite import ops
 from keraslite.core import tree
 from keraslite.core.errors import describe
+from keraslite.core.registry import CustomObjects
+from keraslite.layers.building import build_once
 from keraslite.layers.layer import Layer
-from keraslite.layers.wrappers import CustomObjects
 
 
 def output_size(cell: Any) -> Any:
@@ -43,9 +44,8 @@ def check_cell(owner: str, cell: Any) -> None:
 
 def build_cell(cell: Any, input_shape: Any) -> None:
     """Build a cell that is a layer and not yet built."""
-    if isinstance(cell, Layer) and not cell.built:
-        cell.build(input_shape)
-        cell.built = True
+    if isinstance(cell, Layer):
+        build_once(cell, input_shape)
 
 
 def call_cell(cell: Any, inputs: Any, states: Any, training: bool) -> tuple[Any, Any]:

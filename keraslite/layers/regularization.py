@@ -11,6 +11,7 @@ from keraslite.core.configurable import parameters_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
+from keraslite.layers.options import make_class
 from keraslite.random.seed_generator import SeedGenerator
 
 
@@ -132,21 +133,9 @@ class SpatialDropout1D(_SpatialDropout):
         self._setup(rate, "channels_last", seed, name, dtype)
 
 
-class SpatialDropout2D(_SpatialDropout):
-    """Drops whole channels of images. See `SpatialDropout1D`.
-
-    Args:
-        rate: share of channels that are dropped.
-        data_format: `"channels_last"` or `"channels_first"`.
-        seed: for repeatable masks.
-        name: of the layer.
-        dtype: of the layer.
-    """
-
-    rank = 2
-
-    def __init__(
-        self,
+def _spatial(name: str, rank: int, what: str) -> type[_SpatialDropout]:
+    def __init__(  # noqa: N807
+        self: Any,
         rate: float,
         data_format: str | None = None,
         seed: int | None = None,
@@ -155,9 +144,7 @@ class SpatialDropout2D(_SpatialDropout):
     ) -> None:
         self._setup(rate, data_format, seed, name, dtype)
 
-
-class SpatialDropout3D(_SpatialDropout):
-    """Drops whole channels of volumes. See `SpatialDropout1D`.
+    doc = f"""Drops whole channels of {what}. See `SpatialDropout1D`.
 
     Args:
         rate: share of channels that are dropped.
@@ -166,18 +153,11 @@ class SpatialDropout3D(_SpatialDropout):
         name: of the layer.
         dtype: of the layer.
     """
+    return make_class(__name__, name, _SpatialDropout, doc, __init__, rank=rank)
 
-    rank = 3
 
-    def __init__(
-        self,
-        rate: float,
-        data_format: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        self._setup(rate, data_format, seed, name, dtype)
+SpatialDropout2D = _spatial("SpatialDropout2D", 2, "images")
+SpatialDropout3D = _spatial("SpatialDropout3D", 3, "volumes")
 
 
 # What SELU tends to for low inputs: -scale * alpha.

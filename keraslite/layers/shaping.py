@@ -49,6 +49,7 @@ class Reshape(Layer):
         if target_shape.count(-1) > 1:
             raise ValueError(f"Reshape: `target_shape` may hold -1 once. Received: {target_shape}")
         self.target_shape = target_shape
+        self.built = True
 
     def call(self, inputs: Any) -> Any:
         sizes = tuple(inputs.shape)[1:]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ import numpy as np
 from keraslite.backend import engine
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.operation import Operation
+from keraslite.core.scopes import StatelessScope
 from keraslite.core.variable import Variable
 from keraslite.layers.call import current_call
 from keraslite.layers.tracking import owned, unique
 from keraslite.metrics.metric import Metric
 from keraslite.random.seed_generator import SeedGenerator
+
+#: The layers that hold losses of a call. Mostly there are none, and none to clear.
+_HOLDERS: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, misc]
@@ -33,7 +38,6 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         put = functools.partial(object.__setattr__, self)
         put("_own_variables", [])
         put("_losses", [])
-        put("_losses_of", None)
         put("_trainable", True)
         put("_path", None)
         put("built", False)
@@ -41,7 +45,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets: all but the losses of the last call, which are tensors."""
-        return {**vars(self), "_losses": [], "_losses_of": None}
+        return {**vars(self), "_losses": []}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
@@ -58,7 +62,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
 
     def _direct_layers(self) -> list[LayerState]:
         """The layers right below this one, in the order of its attributes."""
-        return unique(x for _, x in owned(self, (LayerState,)))
+        return self._direct_state(LayerState)
 
     def _flatten_layers(
         self, include_self: bool = True, recursive: bool = True
@@ -162,20 +166,20 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
     def add_loss(self, loss: Any) -> None:
         """Add a scalar penalty, or a list of them, to the training loss.
 
-        Call it inside `call`; penalties of one call replace those of the call before.
+        Call it inside `call`. The next outermost call of the layer, or of one that it belongs
+        to, forgets the penalties.
 
         Raises:
             ValueError: for a symbolic tensor outside of a call.
         """
-        call = current_call.get()
-        root = None if call is None else call.root
-        if self._losses_of is not root:
-            object.__setattr__(self, "_losses", [])
-            object.__setattr__(self, "_losses_of", root)
+        scope = StatelessScope.current.get()
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             if not isinstance(value, KerasTensor):
                 self._losses.append(value)
-            elif root is None:
+                _HOLDERS.add(self)
+                if scope is not None and scope.collect_losses:
+                    scope.add_loss(value)
+            elif current_call.get() is None:
                 raise ValueError(
                     f"`add_loss` of {self.name!r} takes no symbolic tensor of a graph. Put it into "
                     "the `call` of a layer, and that layer into the graph."
@@ -200,9 +204,12 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
                     penalties.append(variable.regularizer(variable))
         return found + penalties
 
-    def _clear_losses(self) -> None:
-        for layer in self._flatten_layers():
-            object.__setattr__(layer, "_losses", [])
+    def _clear_losses(self, layers: Iterable[LayerState] | None = None) -> None:
+        """Forget the losses of calls, of `layers` or of all layers from this one down."""
+        if _HOLDERS:
+            for layer in self._flatten_layers() if layers is None else layers:
+                layer._losses.clear()
+                _HOLDERS.discard(layer)
 
     # Weights -------------------------------------------------------------------------
 

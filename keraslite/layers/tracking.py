@@ -9,11 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from keraslite.core.variable import Variable
-from keraslite.metrics.metric import Metric
-from keraslite.random.seed_generator import SeedGenerator
-
-STATEFUL = (Variable, SeedGenerator, Metric)
 #: Attributes of the framework that refer to other layers but do not own them.
 NOT_OWNED = frozenset(
     {

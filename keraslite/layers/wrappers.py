@@ -8,21 +8,10 @@ from keraslite import ops
 from keraslite.core import tree
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
-from keraslite.core.registry import CustomObjectScope
+from keraslite.core.registry import CustomObjects
 from keraslite.core.scopes import SymbolicScope
+from keraslite.layers.building import build_once
 from keraslite.layers.layer import Layer
-
-
-class CustomObjects:
-    """What layers around others share: `from_config` takes the classes of those inside."""
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Layer:
-        """A layer made from what `get_config` gave; `custom_objects` are those inside."""
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)  # type: ignore[misc]
 
 
 class _Around(CustomObjects, Layer):
@@ -54,9 +43,7 @@ class Wrapper(_Around):
         self.layer = layer
 
     def build(self, input_shape: Any = None) -> None:
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
+        build_once(self.layer, input_shape)
 
 
 class TimeDistributed(Wrapper):
@@ -240,9 +227,7 @@ class Bidirectional(_Around):
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         for layer in (self.forward_layer, self.backward_layer):
-            if not layer.built:
-                layer.build(sequences_shape)
-                layer.built = True
+            build_once(layer, sequences_shape)
         if self._initial_weights:
             self.set_weights(self._initial_weights)
             self._initial_weights = None

@@ -8,7 +8,9 @@ from typing import Any
 from keraslite import config, ops
 from keraslite.backend import engine
 from keraslite.core.op import Tensor, TensorLike
+from keraslite.core.shapes import canonical_axis
 from keraslite.losses.loss import AVERAGE, LossFunctionWrapper
+from keraslite.losses.weighting import alike
 
 # Functions -----------------------------------------------------------------------
 
@@ -20,13 +22,13 @@ def _smooth(y_true: Tensor, label_smoothing: float, classes: int) -> Tensor:
     return y_true * (1.0 - label_smoothing) + label_smoothing / classes
 
 
-def _like(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
-    y_pred = ops.convert_to_tensor(y_pred)
-    return ops.convert_to_tensor(y_true, ops.dtype(y_pred)), y_pred
-
-
-def _warn_of_one_class(name: str, y_pred: Tensor, axis: int) -> None:
-    if y_pred.shape and y_pred.shape[axis] == 1:
+def _one_hot(
+    name: str, y_true: TensorLike, y_pred: TensorLike, label_smoothing: float, axis: int
+) -> tuple[Tensor, Tensor]:
+    """Smoothed labels and predictions of one dtype; warns where there is only one class."""
+    y_true, y_pred = alike(y_true, y_pred)
+    classes = y_pred.shape[canonical_axis(axis, len(y_pred.shape))]
+    if classes == 1:
         warnings.warn(
             f"{name}: `y_pred` has only 1 class (shape {tuple(y_pred.shape)}), so the loss is "
             "about 0 whatever the labels are. For two classes in one unit use "
@@ -34,6 +36,7 @@ def _warn_of_one_class(name: str, y_pred: Tensor, axis: int) -> None:
             SyntaxWarning,
             stacklevel=3,
         )
+    return _smooth(y_true, label_smoothing, classes), y_pred
 
 
 def binary_crossentropy(
@@ -62,7 +65,7 @@ def binary_crossentropy(
         >>> keras.losses.binary_crossentropy([[0.0, 1.0]], [[0.1, 0.8]])
         [0.164]
     """
-    y_true, y_pred = _like(y_true, y_pred)
+    y_true, y_pred = alike(y_true, y_pred)
     y_true = _smooth(y_true, label_smoothing, 2)
     return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits), axis)
 
@@ -102,7 +105,7 @@ def binary_focal_crossentropy(
         >>> keras.losses.binary_focal_crossentropy([[0.0, 1.0]], [[0.1, 0.8]])
         [0.005]
     """
-    y_true, y_pred = _like(y_true, y_pred)
+    y_true, y_pred = alike(y_true, y_pred)
     y_true = _smooth(y_true, label_smoothing, 2)
     loss = ops.binary_crossentropy(y_true, y_pred, from_logits)
     p = ops.sigmoid(y_pred) if from_logits else y_pred
@@ -139,10 +142,7 @@ def categorical_crossentropy(
         >>> keras.losses.categorical_crossentropy([[0.0, 1.0]], [[0.2, 0.8]])
         [0.223]
     """
-    y_true, y_pred = _like(y_true, y_pred)
-    _warn_of_one_class("categorical_crossentropy", y_pred, axis)
-    if label_smoothing:
-        y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
+    y_true, y_pred = _one_hot("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
     return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
@@ -176,10 +176,9 @@ def categorical_focal_crossentropy(
         >>> keras.losses.categorical_focal_crossentropy([[0.0, 1.0]], [[0.2, 0.8]])
         [0.002]
     """
-    y_true, y_pred = _like(y_true, y_pred)
-    _warn_of_one_class("categorical_focal_crossentropy", y_pred, axis)
-    if label_smoothing:
-        y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
+    y_true, y_pred = _one_hot(
+        "categorical_focal_crossentropy", y_true, y_pred, label_smoothing, axis
+    )
     p = _distribution(y_pred, from_logits, axis)
     return ops.sum(alpha * (1.0 - p) ** gamma * -y_true * ops.log(p), axis)
 

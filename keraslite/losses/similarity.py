@@ -119,7 +119,8 @@ def circle(
     labels = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
     others = labels if ref_labels is None else ops.cast(ref_labels, "int32")
     embeddings = y_pred if ref_embeddings is None else ops.cast(ref_embeddings, ops.dtype(y_pred))
-    similar = ops.matmul(y_pred, ops.transpose(embeddings))
+    # Cosines; rounding, and embeddings of another length, would lead beyond 1.
+    similar = ops.minimum(ops.matmul(y_pred, ops.transpose(embeddings)), 1.0)
     same = ops.equal(labels, ops.reshape(others, (1, -1)))
     positive = same
     if remove_diagonal:

@@ -25,10 +25,15 @@ def same_rank(x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
     return x1, x2
 
 
+def alike(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
+    """Targets and predictions as tensors of the predictions' dtype."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    return ops.convert_to_tensor(y_true, ops.dtype(y_pred)), y_pred
+
+
 def matched(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
     """Targets and predictions as tensors of the predictions' dtype and of one rank."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    return same_rank(ops.convert_to_tensor(y_true, ops.dtype(y_pred)), y_pred)
+    return same_rank(*alike(y_true, y_pred))
 
 
 def from_the_left(weights: Tensor, values: Tensor) -> Tensor:
@@ -68,6 +73,17 @@ def weights_of(sample_weight: TensorLike | None, mask: Tensor | None, dtype: str
     return weights * mask
 
 
+def with_weights(
+    values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None, dtype: str
+) -> tuple[Tensor, Tensor | None]:
+    """`values` and weights of the same rank; the weights are None where there are none."""
+    weights = weights_of(sample_weight, mask, dtype)
+    if weights is not None:
+        values, weights = same_rank(values, weights)
+        weights = from_the_left(weights, values)
+    return values, weights
+
+
 def reduce_weighted(
     values: Tensor,
     sample_weight: TensorLike | None,
@@ -80,10 +96,8 @@ def reduce_weighted(
     What a mask hides counts neither in the sum nor in the number to divide by. The mean of
     nothing is 0.
     """
-    weights = weights_of(sample_weight, mask, dtype)
+    values, weights = with_weights(values, sample_weight, mask, dtype)
     if weights is not None:
-        values, weights = same_rank(values, weights)
-        weights = from_the_left(weights, values)
         values = values * weights
     if reduction in ("none", None):
         return values

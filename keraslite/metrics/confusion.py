@@ -262,8 +262,7 @@ class FalsePositives(_Count):
     """How often yes is predicted and not true: see `TruePositives`.
 
     Args:
-        thresholds: above which a prediction means yes, 0.5 by default; a list gives a vector.
-        name, dtype: see `Metric`.
+        thresholds, name, dtype: see `TruePositives`.
     """
 
     _counted = ("false_positives",)
@@ -273,8 +272,7 @@ class TrueNegatives(_Count):
     """How often no is predicted and true: see `TruePositives`.
 
     Args:
-        thresholds: above which a prediction means yes, 0.5 by default; a list gives a vector.
-        name, dtype: see `Metric`.
+        thresholds, name, dtype: see `TruePositives`.
     """
 
     _counted = ("true_negatives",)
@@ -284,8 +282,7 @@ class FalseNegatives(_Count):
     """How often no is predicted and not true: see `TruePositives`.
 
     Args:
-        thresholds: above which a prediction means yes, 0.5 by default; a list gives a vector.
-        name, dtype: see `Metric`.
+        thresholds, name, dtype: see `TruePositives`.
     """
 
     _counted = ("false_negatives",)
@@ -338,11 +335,7 @@ class Recall(_Share):
     """Of what is yes, the share that is predicted so: `tp / (tp + fn)`.
 
     Args:
-        thresholds: above which a prediction means yes, 0.5 by default; a list gives a vector.
-        top_k: only the `k` greatest predictions along the last axis can mean yes. Without
-            `thresholds` all of these do.
-        class_id: only this entry of the last axis counts.
-        name, dtype: see `Metric`.
+        thresholds, top_k, class_id, name, dtype: see `Precision`.
 
     Raises:
         ValueError: for a threshold outside [0, 1].

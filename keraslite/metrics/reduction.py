@@ -8,20 +8,8 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core.op import Tensor, TensorLike
-from keraslite.losses.weighting import from_the_left, mask_of, same_rank, weights_of
+from keraslite.losses.weighting import mask_of, with_weights
 from keraslite.metrics.metric import Metric
-
-
-def _weighted(
-    values: TensorLike, sample_weight: TensorLike | None, mask: Tensor | None, dtype: str
-) -> tuple[Tensor, Tensor | None]:
-    """`values` and weights of the same rank; the weights are None where none are given."""
-    values = ops.convert_to_tensor(values, dtype)
-    weights = weights_of(sample_weight, mask, dtype)
-    if weights is not None:
-        values, weights = same_rank(values, weights)
-        weights = from_the_left(weights, values)
-    return values, weights
 
 
 class Sum(Metric):
@@ -48,7 +36,9 @@ class Sum(Metric):
             values: tensor of any shape.
             sample_weight: one weight for each sample or value.
         """
-        values, weights = _weighted(values, sample_weight, mask_of(values), self.dtype)
+        mask = mask_of(values)
+        values = ops.convert_to_tensor(values, self.dtype)
+        values, weights = with_weights(values, sample_weight, mask, self.dtype)
         total = ops.sum(values if weights is None else values * weights)
         self.total.assign(self.total.value + total)
 
@@ -88,7 +78,8 @@ class Mean(Metric):
     def _take(
         self, values: TensorLike, sample_weight: TensorLike | None, mask: Tensor | None
     ) -> None:
-        values, weights = _weighted(values, sample_weight, mask, self.dtype)
+        values = ops.convert_to_tensor(values, self.dtype)
+        values, weights = with_weights(values, sample_weight, mask, self.dtype)
         shape = ops.shape(values)
         if weights is None:
             total, count = ops.sum(values), shape[0] if shape else 1

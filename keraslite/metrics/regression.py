@@ -64,8 +64,8 @@ def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Any = 
     y_true, y_pred = matched(y_true, y_pred)
     distance = ops.square(ops.mean(y_true, axis) - ops.mean(y_pred, axis))
     y_true, y_pred = _centred(y_true, axis), _centred(y_pred, axis)
-    spread = ops.mean(ops.square(y_true), axis) + ops.mean(ops.square(y_pred), axis)
-    return 2.0 * ops.mean(y_true * y_pred, axis) / (spread + distance + config.epsilon())
+    variance = ops.mean(ops.square(y_true), axis) + ops.mean(ops.square(y_pred), axis)
+    return 2.0 * ops.mean(y_true * y_pred, axis) / (variance + distance + config.epsilon())
 
 
 # Classes ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import tree
 from keraslite.core.errors import describe, nearest, short
@@ -12,6 +13,7 @@ from keraslite.core.graph import Node, node_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.operation import Operation
 from keraslite.core.scopes import SymbolicScope
+from keraslite.layers.call import call_signature
 from keraslite.layers.input_layer import InputLayer
 from keraslite.layers.layer import Layer
 from keraslite.models.model import Model
@@ -24,6 +26,9 @@ class Functional(Function, Model):
     _not_tracked = frozenset(
         {"_graph", "_inputs_struct", "_outputs_struct", "_inputs", "_outputs", "_operations"}
     )
+
+    # Entries have dtypes of their own: integer ids must not become floats.
+    _casts_inputs = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -51,8 +56,7 @@ class Functional(Function, Model):
             x if _is_entry(x) else InputLayer(input_tensor=_detached(x), name=x.name).output
             for x in self._inputs
         ]
-        graph_run = self._graph.run
-        outputs = graph_run(entries, operation_fn=_recording)
+        outputs = self._graph.run(entries)
         self._setup_graph(tree.pack_sequence_as(self._inputs_struct, entries), outputs)
 
     def _ordered_operations(self) -> list[Operation]:
@@ -68,11 +72,10 @@ class Functional(Function, Model):
             for parent in node.parents:
                 if id(parent) in children:
                     children[id(parent)].append(node)
-        final = {id(node_of(x)) for x in self._outputs}
         depth: dict[int, int] = {}
         for node in [*reversed(self._graph.nodes), *(n for n in entries if n is not None)]:
             below = [depth[id(c)] + 1 for c in children[id(node)] if id(c) in depth]
-            depth[id(node)] = max(below, default=0 if id(node) in final else 0)
+            depth[id(node)] = max(below, default=0)
         discovered: dict[int, int] = {}
         stack = [node_of(x) for x in reversed(self._outputs)]
         seen: set[int] = set()
@@ -221,22 +224,11 @@ class Functional(Function, Model):
                 )
         given_dtype = value.dtype if isinstance(value, KerasTensor) else engine.dtype(value)
         if given_dtype != entry.dtype and given_dtype != "string":
-            from keraslite import ops
-
             mask = engine.get_mask(value) if engine.is_tensor(value) else None
             value = ops.cast(value, entry.dtype)
             if mask is not None:
                 engine.set_mask(value, mask)
         return value
-
-    def _convert(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        # Entries have dtypes of their own: integer ids must not become floats.
-        arguments = dict(arguments)
-        autocast, self.autocast = self.autocast, False
-        try:
-            return super()._convert(arguments)
-        finally:
-            object.__setattr__(self, "autocast", autocast)
 
     def get_config(self) -> dict[str, Any]:
         """Layers, their connections, and which tensors go in and out."""
@@ -249,8 +241,6 @@ class Functional(Function, Model):
 
     get_config._derived = True  # type: ignore[attr-defined]
 
-
-from keraslite.layers.call import call_signature  # noqa: E402
 
 _SIGNATURE = call_signature(Functional.call)
 
@@ -278,14 +268,8 @@ def _detached(tensor: KerasTensor) -> KerasTensor:
     return KerasTensor(tensor.shape, tensor.dtype, tensor.sparse, tensor.ragged, name=tensor.name)
 
 
-def _recording(operation: Operation) -> Any:
-    return operation
-
-
 def _adapt_rank(value: Any, shape: tuple, entry: KerasTensor) -> Any:
     """A last axis of size 1 may be missing or extra, as in Keras."""
-    from keraslite import ops
-
     if len(shape) == len(entry.shape) + 1 and shape[-1] == 1:
         return ops.squeeze(value, axis=-1)
     if len(shape) == len(entry.shape) - 1 and entry.shape[-1] == 1:

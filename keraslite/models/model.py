@@ -9,7 +9,6 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from keraslite.core import tree
 from keraslite.core.errors import nearest
 from keraslite.core.scopes import SymbolicScope
 from keraslite.core.tree import map_shape_structure
@@ -80,20 +79,12 @@ class Model(Trainer, Layer):
         with SymbolicScope():
             self(map_shape_structure(self._spec_of, input_shape))
 
-    def _build_for(self, arguments: dict[str, Any]) -> None:
-        if type(self).build is not Model.build:
-            super()._build_for(arguments)
-        elif not self.built and arguments:
-            # The call itself builds the layers; files tell Keras how to repeat it.
-            name, value = next(iter(arguments.items()))
-            shapes = tree.map_structure(
-                lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value
-            )
-            self._build_shapes = {name: shapes}
+    def _defines_build(self) -> bool:
+        return type(self).build is not Model.build
 
     def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Build with the shapes of `get_build_config`, where one shape is enough."""
-        if type(self).build is not Model.build or len(_required_arguments(self)) == 1:
+        if self._defines_build() or len(_required_arguments(self)) == 1:
             super().build_from_config(config)
 
     # Layers ------------------------------------------------------------------------
@@ -220,11 +211,6 @@ class Model(Trainer, Layer):
         )
 
     # Config ------------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config()
-
-    get_config._derived = True  # type: ignore[attr-defined]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:

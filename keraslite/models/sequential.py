@@ -11,6 +11,7 @@ from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.scopes import SymbolicScope, name_scope
 from keraslite.layers.input_layer import InputLayer
 from keraslite.layers.layer import Layer
+from keraslite.models.functional import Functional
 from keraslite.models.model import Model
 
 
@@ -30,6 +31,8 @@ class Sequential(Model):
     """
 
     _not_tracked = frozenset({"_functional"})
+    # The first layer casts: an Embedding wants its integers as they are.
+    _casts_inputs = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         layers, trainable, name = _arguments(*args, **kwargs)
@@ -118,8 +121,6 @@ class Sequential(Model):
             self._layers.insert(
                 0, InputLayer(batch_shape=tuple(input_shape), dtype=first.input_dtype)
             )
-        from keraslite.models.functional import Functional
-
         x = self._layers[0].output
         for layer in self._layers[1:]:
             try:
@@ -196,15 +197,6 @@ class Sequential(Model):
     @property
     def output_shape(self) -> Any:
         return self._graph_of("output_shape").output_shape
-
-    def _convert(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        # The first layer casts: an Embedding wants its integers as they are.
-        autocast = self.autocast
-        object.__setattr__(self, "autocast", False)
-        try:
-            return super()._convert(arguments)
-        finally:
-            object.__setattr__(self, "autocast", autocast)
 
     def get_config(self) -> dict[str, Any]:
         """The layers' configs and the input shape."""

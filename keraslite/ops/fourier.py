@@ -59,9 +59,13 @@ def _plane_shape(x: Any) -> Any:
     return (_pair_shape(x, 2),) * 2
 
 
+def _as(x: Tensor, found: Pair) -> Pair:
+    """A computed pair in the dtype of `x`."""
+    return cast(found[0], dtype(x)), cast(found[1], dtype(x))
+
+
 def _transformed(x: Sequence[Tensor], rank: int, inverse: bool) -> Pair:
-    found = _fft(widened(x[0]), widened(x[1]), rank, inverse)
-    return cast(found[0], dtype(x[0])), cast(found[1], dtype(x[0]))
+    return _as(x[0], _fft(widened(x[0]), widened(x[1]), rank, inverse))
 
 
 @composite(_transform_shape, FLOAT, native=False, checked=True)
@@ -128,8 +132,7 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: if `fft_length` is not positive.
     """
-    found = _rfft(widened(x), shape(x)[-1] if fft_length is None else fft_length)
-    return cast(found[0], dtype(x)), cast(found[1], dtype(x))
+    return _as(x, _rfft(widened(x), shape(x)[-1] if fft_length is None else fft_length))
 
 
 def _irfft_shape(x: Any, fft_length: int | None = None) -> Any:
@@ -239,12 +242,7 @@ def _at_the_end(x: Tensor, before: Any, behind: Any, mode: str = "constant") -> 
 
 
 def _stft_shape(
-    x: Any,
-    sequence_length: int,
-    sequence_stride: int,
-    fft_length: int,
-    window: Any = "hann",
-    center: bool = True,
+    x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any, center: bool
 ) -> Any:
     shapes.rank_at_least(x, 1)
     _check_stretches(sequence_length, sequence_stride, fft_length, window)
@@ -287,8 +285,7 @@ def stft(
         wide = _at_the_end(wide, fft_length // 2, fft_length // 2, "reflect")
     frames = extract_sequences(wide, fft_length, sequence_stride)
     weights = _weights(window, sequence_length, fft_length, dtype(wide))
-    found = rfft(multiply(frames, weights))
-    return cast(found[0], dtype(x)), cast(found[1], dtype(x))
+    return _as(x, rfft(multiply(frames, weights)))
 
 
 def _istft_shape(
@@ -296,9 +293,9 @@ def _istft_shape(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    length: int | None = None,
-    window: Any = "hann",
-    center: bool = True,
+    length: int | None,
+    window: Any,
+    center: bool,
 ) -> Any:
     *rest, count, frequencies = _pair_shape(x, 2)
     _check_stretches(sequence_length, sequence_stride, fft_length, window)
@@ -307,7 +304,7 @@ def _istft_shape(
         _check_positive(length=length)
         return (*rest, length)
     cut = 2 * (fft_length // 2) if center else 0
-    total = None if count is None else (count - 1) * sequence_stride + fft_length - cut
+    total = None if count is None else _total(count, fft_length, sequence_stride) - cut
     return (*rest, total)
 
 

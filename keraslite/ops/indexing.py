@@ -121,14 +121,7 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
     Raises:
         ValueError: for too many indices, or an int outside of its axis.
     """
-    if _has_int(key):
-        # Some engines would clamp an index that lies outside.
-        indexing.get_item(engine.shape(x), key)
     return _getitem(x, _plain(key))
-
-
-def _has_int(key: Any) -> bool:
-    return type(key) is int or (type(key) is tuple and int in map(type, key))
 
 
 @primitive(shapes.nonzero, TO_INDEX)

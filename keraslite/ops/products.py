@@ -188,7 +188,7 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     return reshape(multiply(left, right), [a * b for a, b in zip(first, second, strict=True)])
 
 
-@composite(contraction.cross, PROMOTE)
+@composite(contraction.cross, PROMOTE, checked=True)
 def cross(
     x1: TensorLike,
     x2: TensorLike,
@@ -211,7 +211,6 @@ def cross(
     Raises:
         ValueError: for another number of components.
     """
-    contraction.cross(shape(x1), shape(x2), axisa, axisb, axisc, axis)
     if axis is not None:
         axisa = axisb = axisc = axis
     a = [take(x1, i, axisa) for i in range(x1.shape[axisa])]

@@ -44,9 +44,7 @@ _RULE = DtypeRule(
 )  # `q` stays as precise as it is
 
 
-def _quantile_shape(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     if method not in _METHODS:
         raise ValueError(f"`method` must be one of {', '.join(_METHODS)}.")
     rest = shapes.reduce(x, axis, keepdims)

@@ -50,7 +50,6 @@ def _groups(side: str) -> Groups:
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=512)
 def _parse(pattern: str) -> tuple[Groups, Groups]:
     sides = pattern.split("->")
     if len(sides) != 2:
@@ -65,7 +64,8 @@ def _parse(pattern: str) -> tuple[Groups, Groups]:
     return left, right
 
 
-def _plan(pattern: str, rank: int, lengths: dict[str, int]) -> tuple[Groups, Groups]:
+@functools.lru_cache(maxsize=512)
+def _plan(pattern: str, rank: int, given: frozenset[str]) -> tuple[Groups, Groups]:
     """Both sides of the pattern, with names for the axes that `...` stands for."""
     left, right = _parse(pattern)
     dots = (_DOTS,) in left
@@ -73,9 +73,7 @@ def _plan(pattern: str, rank: int, lengths: dict[str, int]) -> tuple[Groups, Gro
     if spare < 0 or (spare and not dots):
         raise ValueError(f"`pattern` is of {len(left) - dots} axes; the tensor has {rank}.")
     extra = tuple(f"...{i}" for i in range(spare))
-
-    known = {name for group in left for name in group}
-    unknown = set(lengths) - known
+    unknown = given.difference(*left)
     if unknown:
         raise ValueError(f"A size is given for {sorted(unknown)[0]!r}, which `pattern` has not.")
     return _spread(left, extra), _spread(right, extra)
@@ -114,14 +112,14 @@ def _total(group: tuple[str, ...], sizes: dict[str, Any]) -> Any:
 
 
 def _rearrange_shape(tensor: Any, pattern: str, axes_lengths: dict[str, int]) -> Any:
-    left, right = _plan(pattern, len(tensor), axes_lengths)
+    left, right = _plan(pattern, len(tensor), frozenset(axes_lengths))
     sizes = _sizes(left, tensor, axes_lengths)
     return tuple(_total(group, sizes) for group in right)
 
 
-@composite(_rearrange_shape, KEEP, native=False, checked=True)
+@composite(_rearrange_shape, KEEP, native=False)
 def _rearrange(tensor: TensorLike, pattern: str, axes_lengths: dict[str, int]) -> Tensor:
-    left, right = _plan(pattern, len(tensor.shape), axes_lengths)
+    left, right = _plan(pattern, len(tensor.shape), frozenset(axes_lengths))
     sizes = _sizes(left, shape(tensor), axes_lengths)
     parts = [name for group in left for name in group]
     order = [parts.index(name) for group in right for name in group]

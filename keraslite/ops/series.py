@@ -154,7 +154,7 @@ def _vander_shape(x: Any, N: int | None = None, increasing: bool = False) -> Any
     return (x[0], count)
 
 
-@composite(_vander_shape, NUMBER, native=False, checked=True)
+@composite(_vander_shape, NUMBER, native=False)
 def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
     """The Vandermonde matrix: a column for each power.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import FLOAT, KEEP, TO_BOOL, TO_INDEX, DtypeRule
@@ -153,7 +154,7 @@ def _search_shape(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 _searchsorted = kernel("searchsorted")
 
 
-@composite(_search_shape, _INDICES, native=False)
+@composite(_search_shape, _INDICES, native=False, checked=True)
 def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
     """Where values would stand in a sorted vector.
 
@@ -172,7 +173,6 @@ def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "l
         >>> keras.ops.searchsorted([1, 3, 5], [3, 4])
         array([1, 2], dtype=int32)
     """
-    _search_shape(sorted_sequence.shape, values.shape, side)
     return _searchsorted(sorted_sequence, values, side)
 
 
@@ -193,13 +193,16 @@ def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     return searchsorted(bins, x, "right")
 
 
-def _bincount_shape(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+_bincount = kernel("bincount")
+
+
+def _bincount_shape(x: Any, weights: Any, minlength: int, sparse: bool) -> Any:
     if len(x) not in (1, 2):
         raise ValueError(f"`x` must have 1 or 2 axes; it has {len(x)}.")
     return (*x[:-1], None)
 
 
-@primitive(_bincount_shape, DtypeRule(dtypes.promote, apart={"x": None}))
+@composite(_bincount_shape, DtypeRule(dtypes.promote, apart={"x": None}), native=False)
 def bincount(
     x: TensorLike,
     weights: TensorLike | None = None,
@@ -215,15 +218,23 @@ def bincount(
         x: integers that are not negative: a vector, or a batch of vectors.
         weights: what each occurrence counts, shaped like `x`; 1 by default.
         minlength: the least length of the result.
-        sparse: whether to return a sparse tensor, where the engine has them.
+        sparse: whether to return a sparse tensor.
 
     Returns:
         A tensor with the counts as its last axis: int32, or the dtype of `weights`.
+
+    Raises:
+        NotImplementedError: for `sparse=True` on an engine without sparse tensors.
 
     Example:
         >>> keras.ops.bincount([1, 1, 3])
         array([0, 2, 0, 1], dtype=int32)
     """
+    if not sparse:
+        return _bincount(x, weights, minlength)
+    if not engine.capabilities.sparse:
+        raise engine.unsupported("sparse results of `ops.bincount`")
+    return _bincount(x, weights, minlength, True)
 
 
 def _histogram_shape(x: Any, bins: int = 10, range: Any = None) -> Any:

@@ -12,7 +12,7 @@ from keraslite.core.op import Tensor
 from keraslite.core.scopes import name_scope
 from keraslite.core.variable import Variable
 from keraslite.optimizers.branches import either
-from keraslite.optimizers.optimizer import Optimizer, _with_gradient
+from keraslite.optimizers.optimizer import Optimizer
 
 
 class LossScaleOptimizer(Optimizer):
@@ -88,7 +88,7 @@ class LossScaleOptimizer(Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if hasattr(self, "_learning_rate") and isinstance(self._learning_rate, Variable):
+        if self._rate_is_settable:
             self.inner_optimizer.learning_rate = value
         else:
             Optimizer.learning_rate.fset(self, value)  # type: ignore[attr-defined]
@@ -133,11 +133,9 @@ class LossScaleOptimizer(Optimizer):
             grads: one gradient of the scaled loss for each variable, or None.
             trainable_variables: the variables; those of `build` by default.
         """
-        gradients = list(grads)
+        gradients, variables = self._pairs(grads, trainable_variables)
         if not gradients:
             return
-        variables = self._variables_for(gradients, trainable_variables)
-        gradients, variables = _with_gradient(gradients, variables)
         scale, good_steps = self.dynamic_scale.value, self.step_counter.value
 
         def update() -> None:

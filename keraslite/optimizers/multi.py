@@ -9,11 +9,12 @@ from typing import Any
 from keraslite import ops
 from keraslite.core.configurable import Configurable
 from keraslite.core.errors import describe
+from keraslite.core.registry import CustomObjects
 from keraslite.core.variable import Variable
-from keraslite.optimizers.optimizer import Optimizer, _with_gradient
+from keraslite.optimizers.optimizer import Optimizer
 
 
-class OptimizerMap(Configurable, MutableMapping):
+class OptimizerMap(CustomObjects, Configurable, MutableMapping):
     """Which optimizer a variable gets: patterns of paths to optimizers, and a default.
 
     Args:
@@ -94,21 +95,6 @@ class OptimizerMap(Configurable, MutableMapping):
             name
         ]
 
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> OptimizerMap:
-        """A map made from what `get_config` gave.
-
-        Args:
-            config: the configuration.
-            custom_objects: name -> your own class or function.
-        """
-        from keraslite.core.registry import CustomObjectScope
-
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)
-
     def __repr__(self) -> str:
         shown = ", ".join(f"{k!r}: {v.name}" for k, v in self.items())
         return f"<OptimizerMap default={self._default_optimizer.name}, {{{shown}}}>"
@@ -178,7 +164,7 @@ class MultiOptimizer(Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if hasattr(self, "_learning_rate") and isinstance(self._learning_rate, Variable):
+        if self._rate_is_settable:
             raise AttributeError(_no_rate("takes"))
         Optimizer.learning_rate.fset(self, value)  # type: ignore[attr-defined]
 
@@ -221,11 +207,9 @@ class MultiOptimizer(Optimizer):
             grads: one gradient for each variable, or None.
             trainable_variables: the variables; those of `build` by default.
         """
-        gradients = list(grads)
+        gradients, variables = self._pairs(grads, trainable_variables)
         if not gradients:
             return
-        variables = self._variables_for(gradients, trainable_variables)
-        gradients, variables = _with_gradient(gradients, variables)
         if self.loss_scale_factor:
             gradients = [ops.divide(g, self.loss_scale_factor) for g in gradients]
         chosen = [self._chosen[self._get_variable_index(v)] for v in variables]

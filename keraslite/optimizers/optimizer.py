@@ -184,11 +184,9 @@ class Optimizer(OptimizerState):
             ValueError: if all gradients are None, their number is wrong, or the optimizer
                 was built for other variables.
         """
-        gradients = list(grads)
+        gradients, variables = self._pairs(grads, trainable_variables)
         if not gradients:
             return
-        variables = self._variables_for(gradients, trainable_variables)
-        gradients, variables = _with_gradient(gradients, variables)
         with engine.no_grad():
             gradients = [
                 ops.convert_to_tensor(g, v.dtype) for g, v in zip(gradients, variables, strict=True)
@@ -200,6 +198,15 @@ class Optimizer(OptimizerState):
             else:
                 self._update_variables(gradients, variables)
             self._iterations.assign(self._iterations.value + 1)
+
+    def _pairs(
+        self, grads: Iterable[Any], trainable_variables: Iterable[Variable] | None
+    ) -> tuple[list[Any], list[Variable]]:
+        """The arguments of `apply` as lists, without the variables that have no gradient."""
+        gradients = list(grads)
+        if not gradients:
+            return [], []
+        return _with_gradient(gradients, self._variables_for(gradients, trainable_variables))
 
     def _variables_for(
         self, gradients: list[Any], given: Iterable[Variable] | None
@@ -437,7 +444,7 @@ def _with_gradient(
     warnings.warn(
         f"No gradient for {len(missing)} variables, which stay as they are: the loss does not "
         f"depend on them. Variables: {names}",
-        stacklevel=4,
+        stacklevel=5,
     )
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     return [g for g, _ in pairs], [v for _, v in pairs]

@@ -13,6 +13,7 @@ from keraslite.backend import engine
 from keraslite.core.configurable import Configurable
 from keraslite.core.errors import describe
 from keraslite.core.op import Tensor
+from keraslite.core.registry import CustomObjects
 from keraslite.core.scopes import name_scope
 from keraslite.core.variable import Variable
 from keraslite.optimizers.schedules import LearningRateSchedule
@@ -20,7 +21,7 @@ from keraslite.optimizers.schedules import LearningRateSchedule
 MISSING_RATE = object()
 
 
-class OptimizerState(Configurable, engine.StateBase):  # type: ignore[name-defined, misc]
+class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ignore[name-defined, misc]
     """The part of `Optimizer` that holds values and computes no update."""
 
     name: str
@@ -248,21 +249,6 @@ class OptimizerState(Configurable, engine.StateBase):  # type: ignore[name-defin
             rate = self._learning_rate
             return float(rate.numpy()) if isinstance(rate, Variable) else rate
         return super()._config_value(name, recorded, default)
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Any:
-        """An optimizer made from what `get_config` gave.
-
-        Args:
-            config: the configuration.
-            custom_objects: name -> your own class or function.
-        """
-        from keraslite.core.registry import CustomObjectScope
-
-        with CustomObjectScope(custom_objects):
-            return super().from_config(config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

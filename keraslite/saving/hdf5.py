@@ -40,7 +40,7 @@ def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
         raise damaged(path, error) from error
     with file:
         with _reading(path):
-            _check(file, path, _size_of(file))
+            _check(file, path, file.id.get_filesize())
         yield file
 
 
@@ -52,10 +52,6 @@ def _reading(path: str) -> Iterator[None]:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise damaged(path, error) from error
-
-
-def _size_of(file: h5py.File) -> int:
-    return file.id.get_filesize()
 
 
 def _check(root: h5py.Group, path: str, size: int) -> None:

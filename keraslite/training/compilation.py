@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import optimizers as optimizers_module
+from keraslite.core.function import Function
 from keraslite.core.variable import Variable
 from keraslite.layers.tracking import unique
 from keraslite.metrics import Mean
@@ -95,12 +96,11 @@ class Compilation:
             optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         self.optimizer = optimizer
         self.loss = loss
-        names, aliases = self._output_names()
-        self._compile_loss = (
-            None if loss is None else CompiledLoss(loss, loss_weights, names, aliases)
-        )
+        # Python code may return other outputs each time; a graph's have names.
+        names = self.output_names if isinstance(self, Function) else None  # type: ignore[attr-defined]
+        self._compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
         self._compile_metrics = (
-            CompiledMetrics(metrics, weighted_metrics, names, aliases)
+            CompiledMetrics(metrics, weighted_metrics, names)
             if metrics is not None or weighted_metrics is not None
             else None
         )
@@ -111,11 +111,6 @@ class Compilation:
         self.stop_training = False
         self._functions = {}
         self._compiled = True
-
-    def _output_names(self) -> tuple[list[str] | None, list[str] | None]:
-        """Names for outputs in a list, and the names that a dict of losses may use."""
-        names = getattr(self, "output_names", None) if hasattr(self, "_graph") else None
-        return names, names
 
     @property
     def compiled(self) -> bool:
@@ -148,12 +143,12 @@ class Compilation:
                 "`model.compile(optimizer='adam', loss='mse')`."
             )
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile` as JSON-ready values, None when not compiled."""
+    def get_compile_config(self) -> dict[str, Any]:
+        """The arguments of `compile` as JSON-ready values; empty when not compiled."""
         from keraslite.core.serialization import serialize_value
 
         if not self._compiled:
-            return None
+            return {}
         arguments = dict(self._compile_arguments, optimizer=self.optimizer)
         return {key: serialize_value(value) for key, value in arguments.items()}
 

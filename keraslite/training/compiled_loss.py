@@ -11,7 +11,7 @@ from keraslite.core import dtypes
 from keraslite.core.errors import short
 from keraslite.losses.loss import Loss, LossFunctionWrapper
 from keraslite.metrics import Mean
-from keraslite.training.outputs import SINGLE, match, output_items
+from keraslite.training.outputs import SINGLE, match, match_weights, output_items
 
 
 class CompiledLoss(Loss):
@@ -20,8 +20,8 @@ class CompiledLoss(Loss):
     Args:
         loss: a loss (name, function, `Loss`), or a list or dict of them by output.
         loss_weights: a number for each output, in the same forms.
-        output_names: names of the outputs when they are a list.
-        aliases: names of the layers that make the outputs.
+        output_names: names of the outputs when they are a list; for a dict of outputs other
+            names that `loss` may use, in the same order.
     """
 
     def __init__(
@@ -29,13 +29,11 @@ class CompiledLoss(Loss):
         loss: Any,
         loss_weights: Any = None,
         output_names: Sequence[str] | None = None,
-        aliases: Sequence[str] | None = None,
     ) -> None:
         super().__init__(name="compile_loss")
         self._loss = loss
         self._loss_weights = loss_weights
         self._output_names = output_names
-        self._aliases = aliases
         self._losses: dict[str, Any] | None = None
         self._weights: dict[str, float | None] = {}
         self.trackers: dict[str, Mean] = {}
@@ -59,7 +57,7 @@ class CompiledLoss(Loss):
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
         found = match(
-            "`loss`", self._loss, names, partial=True, aliases=self._aliases, everywhere=True
+            "`loss`", self._loss, names, partial=True, aliases=self._output_names, everywhere=True
         )
         losses = {name: losses_module.get(entry) for name, entry in found.items()}
         self._losses = {
@@ -69,7 +67,7 @@ class CompiledLoss(Loss):
             for name, loss in losses.items()
         }
         self._weights = match(
-            "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._aliases
+            "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._output_names
         )
         present = [name for name, loss in self._losses.items() if loss is not None]
         if isinstance(y_pred, dict) and isinstance(self._loss, dict):
@@ -87,7 +85,7 @@ class CompiledLoss(Loss):
         partial = any(loss is None for loss in (self._losses or {}).values())
         if isinstance(y_true, (list, tuple)) and names == [SINGLE]:
             return {SINGLE: y_true[0] if len(y_true) == 1 else y_true}
-        return match("targets", y_true, names, partial=partial, aliases=self._aliases)
+        return match("targets", y_true, names, partial=partial, aliases=self._output_names)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         self.build(y_true, y_pred)
@@ -95,14 +93,7 @@ class CompiledLoss(Loss):
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
         targets = self._targets(y_true, names)
-        weights = match(
-            "sample weights",
-            sample_weight,
-            names,
-            partial=True,
-            aliases=self._aliases,
-            everywhere=True,
-        )
+        weights = match_weights(sample_weight, names, self._output_names)
         total = None
         for name, loss in self._losses.items():
             if loss is None:
@@ -141,32 +132,28 @@ def _batch_size(x: Any) -> Any:
 
 
 _CATEGORICAL = (
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "categorical_crossentropy",
+    losses_module.categorical_crossentropy,
+    losses_module.categorical_focal_crossentropy,
 )
-_SPARSE = ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
-
-
-def _kind(loss: Loss) -> str:
-    function = getattr(loss, "fn", None)
-    return (
-        getattr(function, "__name__", "")
-        if type(loss).__name__ == "LossFunctionWrapper"
-        else (type(loss).__name__)
-    )
+_SPARSE = (
+    losses_module.sparse_categorical_crossentropy,
+    losses_module.categorical_generalized_cross_entropy,
+)
+# Their targets have another shape than the outputs.
+_OTHER = (losses_module.circle, losses_module.ctc)
+_PACKAGE = __name__.partition(".")[0]
 
 
 def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
     """Raise for targets that a built-in loss would silently broadcast or misread."""
-    kind = _kind(loss)
-    if not type(loss).__module__.startswith(__name__.partition(".")[0]):
+    function = getattr(loss, "fn", None)
+    if function in _OTHER or not type(loss).__module__.startswith(_PACKAGE):
         return
     where = "" if name == SINGLE else f" of output {name!r}"
     given, expected = tuple(target.shape), tuple(output.shape)
     received = f"Received: targets of shape {given}, outputs of shape {expected}"
     classes = expected[-1] if expected else None
-    if kind in _SPARSE:
+    if function in _SPARSE:
         if len(given) == len(expected) and len(given) > 1 and given[-1] == classes != 1:
             raise ValueError(
                 short(
@@ -176,7 +163,7 @@ def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
                 )
             )
         return
-    if kind in _CATEGORICAL and classes is not None and classes > 1:
+    if function in _CATEGORICAL and classes is not None and classes > 1:
         integers = len(given) < len(expected) or (len(given) == len(expected) and given[-1] == 1)
         if integers:
             raise ValueError(
@@ -197,20 +184,13 @@ def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
     same = len(given) == len(expected) and all(
         a is None or b is None or a == b for a, b in zip(given, expected, strict=True)
     )
-    if not (same or squeezed or extra) and type(loss).__module__ != "__main__":
-        if kind == "LossFunctionWrapper" or _is_custom(loss):
-            return
-        raise ValueError(
-            short(
-                f"The loss {loss.name!r}{where} compares targets with outputs element by element: "
-                f"expected targets of shape {expected}. {received}. Check the number of units of "
-                "the last layer."
-            )
+    # A user's function may compare what it likes.
+    if same or squeezed or extra or not getattr(function, "__module__", "").startswith(_PACKAGE):
+        return
+    raise ValueError(
+        short(
+            f"The loss {loss.name!r}{where} compares targets with outputs element by element: "
+            f"expected targets of shape {expected}. {received}. Check the number of units of "
+            "the last layer."
         )
-
-
-def _is_custom(loss: Loss) -> bool:
-    """Whether a user's function is inside: it may compare what it likes."""
-    function = getattr(loss, "fn", None)
-    package = __name__.partition(".")[0]
-    return function is not None and not getattr(function, "__module__", "").startswith(package)
+    )

@@ -10,7 +10,7 @@ from keraslite import metrics as metrics_module
 from keraslite.core.errors import describe
 from keraslite.metrics import Metric
 from keraslite.training.compiled_loss import _leaves
-from keraslite.training.outputs import SINGLE, match, output_items
+from keraslite.training.outputs import SINGLE, match, match_weights, output_items
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -29,8 +29,8 @@ class CompiledMetrics(Metric):
     Args:
         metrics: a list for the only output, or lists in a list or dict by output.
         weighted_metrics: the same, for metrics that use sample weights.
-        output_names: names of the outputs when they are a list.
-        aliases: names of the layers that make the outputs.
+        output_names: names of the outputs when they are a list; for a dict of outputs other
+            names that `metrics` may use, in the same order.
     """
 
     def __init__(
@@ -38,13 +38,11 @@ class CompiledMetrics(Metric):
         metrics: Any,
         weighted_metrics: Any = None,
         output_names: Sequence[str] | None = None,
-        aliases: Sequence[str] | None = None,
     ) -> None:
         super().__init__(name="compile_metrics")
         self._given = metrics
         self._given_weighted = weighted_metrics
         self._output_names = output_names
-        self._aliases = aliases
         self.built = False
         self._entries: list[_Entry] = []
         for entry in [*_leaves(metrics), *_leaves(weighted_metrics)]:
@@ -74,10 +72,10 @@ class CompiledMetrics(Metric):
             return
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
-        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
+        targets = match("targets", y_true, names, partial=True, aliases=self._output_names)
         for given, weighted in ((self._given, False), (self._given_weighted, True)):
             what = "`weighted_metrics`" if weighted else "`metrics`"
-            for output, entries in _by_output(what, given, names, self._aliases).items():
+            for output, entries in _by_output(what, given, names, self._output_names).items():
                 for entry in entries:
                     metric = _make(entry, targets[output], outputs[output])
                     if metric is not None:
@@ -106,15 +104,8 @@ class CompiledMetrics(Metric):
             return
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
-        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
-        weights = match(
-            "sample weights",
-            sample_weight,
-            names,
-            partial=True,
-            aliases=self._aliases,
-            everywhere=True,
-        )
+        targets = match("targets", y_true, names, partial=True, aliases=self._output_names)
+        weights = match_weights(sample_weight, names, self._output_names)
         for output, _, metric, weighted in self._entries:
             weight = weights[output] if weighted else None
             metric.update_state(targets[output], outputs[output], sample_weight=weight)
@@ -149,7 +140,7 @@ def _by_output(
     if given is None:
         return {name: [] for name in names}
     if isinstance(given, dict):
-        found = match(what, given, names, is_leaf=_never, partial=True, aliases=aliases)
+        found = match(what, given, names, partial=True, aliases=aliases)
         return {name: listed(value) for name, value in found.items()}
     entries = listed(given)
     if len(names) == 1:
@@ -157,22 +148,12 @@ def _by_output(
             entries[0] if len(entries) == 1 and isinstance(entries[0], (list, tuple)) else entries
         )
         return {names[0]: list(flat)}
-    if len(entries) == len(names) and all(
-        isinstance(e, (list, tuple, type(None))) for e in entries
-    ):
-        return {name: listed(e) for name, e in zip(names, entries, strict=True)}
-    if len(entries) == len(names) and not any(isinstance(e, (list, tuple)) for e in entries):
-        return {name: listed(e) for name, e in zip(names, entries, strict=True)}
     if len(entries) != len(names):
         raise ValueError(
             f"The model has {len(names)} outputs ({', '.join(names)}). Expected {what} as a dict "
             f"by output, or a list with one entry for each. Received: {describe(given)}"
         )
     return {name: listed(e) for name, e in zip(names, entries, strict=True)}
-
-
-def _never(value: Any) -> bool:
-    return False
 
 
 def _make(entry: Any, target: Any, output: Any) -> Metric | None:
@@ -197,20 +178,10 @@ def _by_shape(accuracy: bool, target: Any, output: Any) -> Metric:
     """The accuracy or cross-entropy that suits the shapes, as Keras chooses it."""
     classes = output.shape[-1] if len(output.shape) else 1
     if classes == 1 or len(output.shape) <= 1:
-        return (
-            metrics_module.BinaryAccuracy("accuracy")
-            if accuracy
-            else (metrics_module.BinaryCrossentropy("crossentropy"))
-        )
-    sparse = target is None or len(target.shape) < len(output.shape) or target.shape[-1] == 1
-    if accuracy:
-        return (
-            metrics_module.SparseCategoricalAccuracy("accuracy")
-            if sparse
-            else metrics_module.CategoricalAccuracy("accuracy")
-        )
-    return (
-        metrics_module.SparseCategoricalCrossentropy("crossentropy")
-        if sparse
-        else metrics_module.CategoricalCrossentropy("crossentropy")
-    )
+        kind = "Binary"
+    elif target is None or len(target.shape) < len(output.shape) or target.shape[-1] == 1:
+        kind = "SparseCategorical"
+    else:
+        kind = "Categorical"
+    what = "Accuracy" if accuracy else "Crossentropy"
+    return getattr(metrics_module, kind + what)(what.lower())

@@ -45,11 +45,11 @@ for _name in (
     "__len__",
     "__repr__",
     "__eq__",
+    "__ne__",
     "__or__",
     "__ror__",
     "__setitem__",
     "__delitem__",
-    "__bool__",
     "copy",
     "get",
     "items",
@@ -59,8 +59,7 @@ for _name in (
     "update",
     "values",
 ):
-    if hasattr(dict, _name):
-        setattr(LazyLogs, _name, _fetching(_name))
+    setattr(LazyLogs, _name, _fetching(_name))
 
 
 def to_python(value: Any) -> Any:

@@ -45,22 +45,8 @@ def _steps(source: Source, steps: int | None) -> int | None:
 
 def _groups(batches: Iterator[Any], size: int, limit: int | None) -> Iterator[list[Any]]:
     """Lists of up to `size` batches, `limit` batches in all."""
-    taken = 0
-    group: list[Any] = []
-    while limit is None or taken < limit:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            break
-        taken += 1
-        if size == 1:
-            yield [batch]
-            continue
-        group.append(batch)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
+    batches = itertools.islice(batches, limit)
+    while group := list(itertools.islice(batches, size)):
         yield group
 
 
@@ -89,7 +75,7 @@ class _Passes:
         if self._goes_back:
             for _ in range(start):
                 next(batches, None)
-        return _groups(batches, size, None if self.steps is None else self.steps - start)
+        return _groups(batches, size, None if self.steps is None else max(self.steps - start, 0))
 
     def leave_out(self, epochs: range) -> None:
         """Go on as if these passes had been made."""
@@ -371,8 +357,6 @@ def on_batch(
     class_weight: dict[int, float] | None = None,
 ) -> dict[str, Any]:
     """One step on one batch; the logs as Python numbers."""
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("Give either `sample_weight` or `class_weight`. Received: both.")
     source = make_source(x, y, sample_weight, batch_size=_whole(x), class_weight=class_weight)
     batch = source.peek()
     model._prepare(kind, batch)

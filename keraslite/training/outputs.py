@@ -6,7 +6,7 @@ dict from name to tensor, and whatever a user gives for them is brought to the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keraslite.core import tree
@@ -22,26 +22,19 @@ def output_items(y_pred: Any, names: Sequence[str] | None = None) -> dict[str, A
     Dicts are named by their keys (nested ones with slashes), lists by `names`, else
     `output_0`, `output_1`...; a single output is called `SINGLE`.
     """
-    if isinstance(y_pred, dict):
-        found: dict[str, Any] = {}
-        for key, value in y_pred.items():
-            if tree.is_nested(value):
-                inner = output_items(value)
-                found.update({f"{key}/{k}": v for k, v in inner.items()})
-            else:
-                found[str(key)] = value
-        return found
     if isinstance(y_pred, (list, tuple)):
         if names is None or len(names) != len(y_pred) or len(set(names)) != len(names):
             names = [f"output_{i}" for i in range(len(y_pred))]
-        found = {}
-        for name, value in zip(names, y_pred, strict=True):
-            if tree.is_nested(value):
-                found.update({f"{name}/{k}": v for k, v in output_items(value).items()})
-            else:
-                found[name] = value
-        return found
-    return {SINGLE: y_pred}
+        y_pred = dict(zip(names, y_pred, strict=True))
+    if not isinstance(y_pred, dict):
+        return {SINGLE: y_pred}
+    found: dict[str, Any] = {}
+    for key, value in y_pred.items():
+        if tree.is_nested(value):
+            found.update({f"{key}/{k}": v for k, v in output_items(value).items()})
+        else:
+            found[str(key)] = value
+    return found
 
 
 def match(
@@ -49,7 +42,6 @@ def match(
     given: Any,
     outputs: Sequence[str],
     *,
-    is_leaf: Callable[[Any], bool] = lambda value: not isinstance(value, (dict, list, tuple)),
     partial: bool = False,
     aliases: Sequence[str] | None = None,
     everywhere: bool = False,
@@ -60,7 +52,6 @@ def match(
         what: for error messages, such as "targets" or "`loss`".
         given: one value, a list in the order of the outputs, or a dict by name.
         outputs: names of the outputs.
-        is_leaf: what counts as one value.
         partial: outputs that are not mentioned get None.
         aliases: other names of the outputs that a dict may use, in the same order.
         everywhere: one value holds for all outputs.
@@ -69,7 +60,7 @@ def match(
         ValueError: for a wrong number, or missing or extra keys.
     """
     names = list(outputs)
-    if is_leaf(given):
+    if not isinstance(given, (dict, list, tuple)):
         if len(names) == 1 or everywhere or given is None:
             return dict.fromkeys(names, given)
         raise ValueError(
@@ -107,6 +98,11 @@ def match(
                 f"each. Received: {describe(given)}"
             )
     return dict(zip(names, values, strict=True))
+
+
+def match_weights(given: Any, outputs: Sequence[str], aliases: Sequence[str] | None) -> Any:
+    """Bring sample weights to the keys of the outputs: see `match`."""
+    return match("sample weights", given, outputs, partial=True, aliases=aliases, everywhere=True)
 
 
 def _flat(given: dict, names: Sequence[str]) -> dict[str, Any]:

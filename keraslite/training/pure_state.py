@@ -25,17 +25,19 @@ class PureState(Steps):
         training: bool = True,
     ) -> tuple[Any, tuple[list, list, list]]:
         """`compute_loss` with given values of the variables; also returns the new values."""
-        groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)  # type: ignore[attr-defined]
         given = (trainable_variables, non_trainable_variables, metrics_variables)
-        mapping = [
-            pair
-            for own, new in zip(groups, given, strict=True)
-            for pair in zip(own, new, strict=True)
-        ]
-        with StatelessScope(mapping):
+        with self._scope_of(*given):
             loss = self.compute_loss(x, y, y_pred, sample_weight, training)
-            trained, others, counted = ([v.value for v in group] for group in groups)
+            trained, others, counted = ([v.value for v in group] for group in self._groups())
         return loss, (trained, others, counted)
+
+    def _groups(self) -> tuple[list[Variable], list[Variable], list[Variable]]:
+        return self.trainable_variables, self.non_trainable_variables, self.metrics_variables  # type: ignore[attr-defined]
+
+    def _scope_of(self, *given: Any) -> StatelessScope:
+        """A scope in which the variables have the values given for each group."""
+        pairs = zip(self._groups(), given, strict=True)
+        return StatelessScope(p for own, new in pairs for p in zip(own, new, strict=True))
 
     def compute_loss_and_updates(
         self,
@@ -53,19 +55,12 @@ class PureState(Steps):
         Returns:
             `(loss, (unscaled loss, y_pred, non_trainable_variables, metrics_variables))`.
         """
-        y_pred, non_trainable = self.stateless_call(  # type: ignore[attr-defined]
-            trainable_variables, non_trainable_variables, x, training=training
-        )
-        loss, (_, non_trainable, metrics) = self.stateless_compute_loss(
-            trainable_variables,
-            non_trainable,
-            metrics_variables,
-            x,
-            y,
-            y_pred,
-            sample_weight,
-            training,
-        )
+        given = (trainable_variables, non_trainable_variables, metrics_variables)
+        with self._scope_of(*given):
+            y_pred = self._forward(x, training)
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training)
+            _, non_trainable, metrics = ([v.value for v in group] for group in self._groups())
+        self._clear_losses()  # type: ignore[attr-defined]
         scaled = loss
         if training and self.optimizer is not None:
             pairs = zip(self.optimizer.variables, optimizer_variables or (), strict=False)

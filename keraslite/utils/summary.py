@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from keraslite.core import dtypes, tree
 from keraslite.core.errors import short
+from keraslite.core.function import Function
 from keraslite.core.graph import Node
 from keraslite.core.op import OpCall
 from keraslite.core.op_entries import class_name
@@ -106,16 +107,14 @@ def _table(
 # Rows ------------------------------------------------------------------------------
 
 
-def _graph_of(model: Any) -> Any:
-    """The functional model behind a model, None without one."""
-    if hasattr(model, "_graph"):
-        return model
-    return getattr(model, "_functional", None)
+def graph_of(model: Any) -> Any:
+    """The functional model behind a model; None where Python code alone says what it computes."""
+    return model if isinstance(model, Function) else getattr(model, "_functional", None)
 
 
 def _is_chain(model: Any) -> bool:
     """Whether every call uses the result of the one before and no other."""
-    if not hasattr(model, "_graph"):
+    if not isinstance(model, Function):
         return True
     parents = [id(p) for node in model._graph.nodes for p in node.parents]
     operations = [id(node.operation) for node in model._graph.nodes]
@@ -127,12 +126,12 @@ def _is_chain(model: Any) -> bool:
 
 
 def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[_Row]:
-    graph = _graph_of(model)
+    graph = graph_of(model)
     calls: dict[int, list[Node]] = {}
     for node in [] if graph is None else graph._graph.nodes:
         calls.setdefault(id(node.operation), []).append(node)
     # The ops of a nested model are left out: they have neither names of the user nor weights.
-    for layer in model.operations if hasattr(model, "_graph") and not depth else model.layers:
+    for layer in model.operations if isinstance(model, Function) and not depth else model.layers:
         nodes = calls.get(id(layer), [])
         names = [_address(x) for node in nodes for x in node.input_tensors if not depth]
         shape = _shape_of_calls(nodes) if nodes else _output_shape(layer)
@@ -192,14 +191,15 @@ def _output_shape(layer: Any) -> str:
     """What its calls on symbolic tensors gave, or what it gives for the shapes of `build`."""
     if getattr(layer, "_inbound_nodes", None):
         return _shape_of_calls(layer._inbound_nodes)
-    graph = _graph_of(layer)
+    graph = graph_of(layer)
     if graph is not None:
         return _as_text([x.shape for x in graph.outputs])
-    shapes = layer.get_build_config() if layer.built and _tells_shape(layer) else None
-    if not shapes:
+    config = layer.get_build_config() if layer.built and _tells_shape(layer) else None
+    if not config:
         return "?"
     try:
-        found = layer.compute_output_shape(*shapes.values())
+        shapes = config.get("shapes_dict", {})
+        found = layer.compute_output_shape(*([] if shapes else config.values()), **shapes)
     except (NotImplementedError, TypeError, ValueError):
         # Of a user's layer, whose outputs only a real call can tell.
         return "?"
@@ -221,7 +221,7 @@ def _as_text(shapes: list[tuple]) -> str:
 def _parameters(layer: Any) -> str:
     if not isinstance(layer, Layer):
         return "0"
-    if not layer.built and (type(layer).build is not Layer.build or not layer._ops_only):
+    if not layer.built:
         return "0 (unbuilt)"
     return f"{_count(layer.weights):,}"
 

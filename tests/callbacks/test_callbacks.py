@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -281,35 +277,6 @@ def test_csv_logger(append: bool, tmp_path: Path) -> None:
 
     header, rows = check(run)
     assert header[0] == "epoch" and len(rows) == (4 if append else 2)
-
-
-@trains
-@pytest.mark.parametrize("as_json", [False, True])
-def test_remote_monitor(as_json: bool) -> None:
-    received: list[Any] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            text = body if as_json else urllib.parse.parse_qs(body)["field"][0]
-            received.append((self.path, self.headers["X-Own"], json.loads(text)))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None: ...
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        root = f"http://127.0.0.1:{server.server_port}"
-        callback = keraslite.callbacks.RemoteMonitor(
-            root, "/here/", "field", headers={"X-Own": "yes"}, send_as_json=as_json
-        )
-        history = dense(keraslite).fit(X, Y, epochs=2, callbacks=[callback], **RUN).history
-        server.shutdown()
-    losses = history["loss"]
-    assert received == [("/here/", "yes", {"epoch": i, "loss": x}) for i, x in enumerate(losses)]
-    with pytest.warns(UserWarning, match="could not send"):
-        dense(keraslite).fit(X, Y, callbacks=[callback], **RUN)
 
 
 @trains

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import keraslite
 from tests.callbacks.test_callbacks import LATER, RUN, X, Y, trains
-from tests.training.oracle import BATCH, assert_same, check, data
+from tests.training.oracle import assert_same, check, data
 from tests.training.oracle import dense_eager as dense
 
 CHECKPOINTS: dict[str, dict[str, Any]] = {
@@ -66,60 +65,6 @@ def test_model_checkpoint_refuses_other_names() -> None:
             keraslite.callbacks.ModelCheckpoint(**given)
 
 
-class Crash(keraslite.callbacks.Callback):
-    """Ends the program after so many batches."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise InterruptedError
-
-
-@trains
-@pytest.mark.filterwarnings("ignore:The data ran dry")
-@pytest.mark.parametrize("fit", [{}, {"steps_per_epoch": 2}], ids=["passes", "parts"])
-@pytest.mark.parametrize("save_freq", ["epoch", 2])
-def test_interrupted_training_ends_as_if_it_had_not_been(
-    save_freq: Any, fit: dict[str, Any], tmp_path: Path
-) -> None:
-    def program(callbacks: list[Any], seed: int) -> Any:
-        keraslite.utils.set_random_seed(seed)
-        model = keraslite.Sequential(
-            [
-                keraslite.Input((4,)),
-                keraslite.layers.Dense(6, "relu", kernel_initializer="ones"),
-                keraslite.layers.Dropout(0.3, seed=4),
-                keraslite.layers.Dense(1, kernel_initializer="ones"),
-            ]
-        )
-        model.compile(keraslite.optimizers.Adam(0.02), "mse", metrics=["mae"], run_eagerly=True)
-        given = {"epochs": 4, "batch_size": BATCH, "verbose": 0, **fit}
-        return model, lambda: model.fit(X, Y, callbacks=callbacks, **given).history
-
-    def backup() -> Any:
-        return keraslite.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=save_freq)
-
-    model, train = program([], 1)
-    expected = train()
-    _, train = program([backup(), Crash(5)], 1)
-    with pytest.raises(InterruptedError):
-        train()
-    assert (tmp_path / "backup").exists()
-    # Another seed: the order of the samples and the noise come from the backup.
-    resumed, train = program([backup()], 2)
-    history = train()
-    for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    left = len(history["loss"])
-    assert left == (3 if save_freq == "epoch" and not fit else left)
-    assert history == {name: values[-left:] for name, values in expected.items()}
-    assert not (tmp_path / "backup").exists()
-
-
 @trains
 def test_backup_of_another_model_is_refused(tmp_path: Path) -> None:
     def backup(**kwargs: Any) -> Any:
@@ -160,6 +105,3 @@ def test_swap_averages(swap_on_epoch: bool) -> None:
         return history, seen, model.get_weights()
 
     check(run)
-    with pytest.raises(ValueError, match="use_ema"):
-        swap = keraslite.callbacks.SwapEMAWeights()
-        dense(keraslite).fit(X, Y, callbacks=[swap], validation_data=LATER, **RUN)

@@ -35,8 +35,8 @@ class Stop(callbacks.Callback):
             raise Interruption
 
 
-def make(optimizer: Any = None) -> Any:
-    keras.utils.set_random_seed(3)
+def make(optimizer: Any = None, seed: int = 3) -> Any:
+    keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -52,8 +52,6 @@ def make(optimizer: Any = None) -> Any:
 
 
 def fit(model: Any, *given: Any, **arguments: Any) -> Any:
-    # Whoever starts a run again sets the same seed.
-    keras.utils.set_random_seed(5)
     options = {"batch_size": BATCH, "epochs": EPOCHS, "verbose": 0, **arguments}
     return model.fit(X, Y, callbacks=list(given), **options)
 
@@ -69,11 +67,14 @@ ROWS = [
     (5, 11, {"shuffle": False}),
     (1, 10, {}),
     (2, 13, {"steps_per_epoch": 5, "batch_size": 2}),
+    (2, 5, {"steps_per_epoch": 2}),
+    ("epoch", 5, {"steps_per_epoch": 2}),
     ("epoch", 11, {"steps_per_execution": 2}),
     (4, 15, {"steps_per_execution": 2}),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:The data ran dry")
 @pytest.mark.parametrize(("save_freq", "after", "arguments"), ROWS, ids=str)
 def test_resumed_run_equals_one_without_interruption(
     save_freq: Any, after: int, arguments: dict[str, Any], tmp_path: Path
@@ -81,8 +82,8 @@ def test_resumed_run_equals_one_without_interruption(
     arguments = dict(arguments)
     per_execution = arguments.pop("steps_per_execution", 1)
 
-    def new() -> Any:
-        model = make()
+    def new(seed: int = 3) -> Any:
+        model = make(seed=seed)
         model.steps_per_execution = per_execution
         return model
 
@@ -91,16 +92,17 @@ def test_resumed_run_equals_one_without_interruption(
     broken, backup = new(), callbacks.BackupAndRestore(tmp_path, save_freq)
     with pytest.raises(Interruption):
         fit(broken, backup, Stop(-(-after // per_execution)), **arguments)
-    resumed = new()
+    # Another seed: the order of the samples and the noise come from the backup.
+    resumed = new(4)
     for variable in resumed.variables:
         variable.assign(ops.zeros_like(variable.value))
     history = fit(resumed, callbacks.BackupAndRestore(tmp_path, save_freq), **arguments)
     for mine, other in zip(state(resumed), state(whole), strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-6, atol=1e-7)
+        np.testing.assert_array_equal(mine, other)
     epochs = len(history.epoch)
     assert history.epoch == expected.epoch[-epochs:]
     for name, values in history.history.items():
-        np.testing.assert_allclose(values, expected.history[name][-epochs:], rtol=1e-5)
+        assert values == expected.history[name][-epochs:]
     assert not any(tmp_path.glob("*"))
 
 

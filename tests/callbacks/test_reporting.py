@@ -88,9 +88,10 @@ SENT = {"epoch": 3, "loss": 0.5, "each": [0.25, 1.0], "one": [2]}
 
 
 def test_remote_monitor_sends_a_form(server: Any) -> None:
-    callbacks.RemoteMonitor(address(server), field="x").on_epoch_end(3, LOGS)
+    monitor = callbacks.RemoteMonitor(address(server), field="x", headers={"X-Key": "k"})
+    monitor.on_epoch_end(3, LOGS)
     ((path, headers, body),) = server.seen
-    assert path == "/publish/epoch/end/"
+    assert (path, headers["X-Key"]) == ("/publish/epoch/end/", "k")
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     ((name, text),) = urllib.parse.parse_qsl(body)
     assert name == "x" and json.loads(text) == SENT

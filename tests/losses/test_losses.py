@@ -247,6 +247,12 @@ def test_get() -> None:
         losses.MeanSquaredError(reduction="average")
 
 
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "categorical_focal_crossentropy"])
+def test_axis_that_does_not_exist(name: str) -> None:
+    with pytest.raises(ValueError, match="`axis` must lie in"):
+        getattr(losses, name)(ONE_HOT, PROBABILITIES, axis=2)
+
+
 @pytest.mark.requires("trainable")
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_gradient(case: Case) -> None:

@@ -157,3 +157,30 @@ def test_config_keeps_what_is_frozen() -> None:
     again.trainable = True
     assert len(again.trainable_weights) == 2
     assert_same(again(np.zeros((1, 4), "float32")), np.zeros((1, 2), "float32"))
+
+
+class Holder(keraslite.Model):
+    """A model that holds an unbuilt stack."""
+
+    def __init__(self, stack: Any) -> None:
+        super().__init__()
+        self.stack = stack
+
+    def call(self, x: Any) -> Any:
+        return self.stack(x)
+
+
+@pytest.mark.requires("trainable")
+@pytest.mark.parametrize("hold", [lambda stack: stack, Holder], ids=["alone", "held"])
+@pytest.mark.parametrize("first", ["Dense", "Dropout", "Identity"])
+def test_built_by_fit(first: str, hold: Callable[[Any], Any]) -> None:
+    layers = keraslite.layers
+    makers = {"Dense": lambda: layers.Dense(3), "Dropout": lambda: layers.Dropout(0.5)}
+    stack = keraslite.Sequential([makers.get(first, layers.Identity)(), layers.Dense(2)])
+    model = hold(stack)
+    model.compile("sgd", "mse")
+    x = np.ones((4, 3), "float32")
+    before = model.fit(x, x[:, :2], verbose=0).history["loss"]
+    assert stack.built and np.isfinite(before).all()
+    assert stack.input_shape[1:] == (3,) and stack.output_shape[1:] == (2,)
+    assert model.predict(x, verbose=0).shape == (4, 2)

@@ -134,6 +134,27 @@ def own_layers_called(k: Any) -> Any:
     return model
 
 
+def layers_without_build(k: Any) -> Any:
+    class Without(k.Model):
+        def __init__(self):
+            super().__init__(name="without")
+            self.flatten = k.layers.Flatten(name="flatten")
+            self.join = k.layers.Concatenate(name="join")
+            self.permute = k.layers.Permute((2, 1), name="permute")
+            self.reshape = k.layers.Reshape((12,), name="reshape")
+            self.twice = k.layers.Lambda(lambda x: 2 * x, name="twice")
+            self.attend = k.layers.MultiHeadAttention(2, 2, name="attend")
+            self.unused = k.layers.Add(name="unused")
+
+        def call(self, x):
+            x = self.attend(self.join([x, self.twice(x)]), x)
+            return self.flatten(self.permute(x)), self.reshape(x)
+
+    model = Without()
+    model(k.ops.ones((2, 2, 3)))
+    return model
+
+
 def outputs_of_several_kinds(k: Any) -> Any:
     class Several(k.layers.Layer):
         def call(self, x):
@@ -154,7 +175,16 @@ def sizes(k: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "build", [unbuilt, empty, own_layers, own_layers_called, outputs_of_several_kinds, sizes]
+    "build",
+    [
+        unbuilt,
+        empty,
+        own_layers,
+        own_layers_called,
+        layers_without_build,
+        outputs_of_several_kinds,
+        sizes,
+    ],
 )
 def test_other_models(build: Any) -> None:
     ours, theirs = fresh(build)

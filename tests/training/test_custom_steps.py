@@ -117,10 +117,19 @@ def state_form(k: Any) -> type:
     return Steps
 
 
+class Logging:
+    """Metrics as the forms of Keras update them."""
+
+    def logged(self, loss, y, y_pred):
+        for metric in self.metrics:
+            metric.update_state(*((loss,) if metric.name == "loss" else (y, y_pred)))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
 def tape_form(k: Any) -> type:
     tf = pytest.importorskip("tensorflow")
 
-    class Steps:
+    class Steps(Logging):
         def train_step(self, batch):
             x, y, w = k.utils.unpack_x_y_sample_weight(batch)
             with tf.GradientTape() as tape:
@@ -128,23 +137,13 @@ def tape_form(k: Any) -> type:
                 loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=w)
             variables = self.trainable_variables
             self.optimizer.apply(tape.gradient(loss, variables), variables)
-            for metric in self.metrics:
-                if metric.name == "loss":
-                    metric.update_state(loss)
-                else:
-                    metric.update_state(y, y_pred)
-            return {metric.name: metric.result() for metric in self.metrics}
+            return self.logged(loss, y, y_pred)
 
         def test_step(self, batch):
             x, y, w = k.utils.unpack_x_y_sample_weight(batch)
             y_pred = self(x, training=False)
             loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=w)
-            for metric in self.metrics:
-                if metric.name == "loss":
-                    metric.update_state(loss)
-                else:
-                    metric.update_state(y, y_pred)
-            return {metric.name: metric.result() for metric in self.metrics}
+            return self.logged(loss, y, y_pred)
 
     return Steps
 
@@ -152,7 +151,7 @@ def tape_form(k: Any) -> type:
 def backward_form(k: Any) -> type:
     torch = pytest.importorskip("torch")
 
-    class Steps:
+    class Steps(Logging):
         def train_step(self, batch):
             x, y, w = k.utils.unpack_x_y_sample_weight(batch)
             self.zero_grad()
@@ -163,12 +162,7 @@ def backward_form(k: Any) -> type:
             gradients = [v.value.grad for v in variables]
             with torch.no_grad():
                 self.optimizer.apply(gradients, variables)
-            for metric in self.metrics:
-                if metric.name == "loss":
-                    metric.update_state(loss)
-                else:
-                    metric.update_state(y, y_pred)
-            return {metric.name: metric.result() for metric in self.metrics}
+            return self.logged(loss, y, y_pred)
 
     return Steps
 

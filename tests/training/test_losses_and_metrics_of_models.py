@@ -310,6 +310,22 @@ def test_loss_of_layers_alone() -> None:
     check(run)
 
 
+@pytest.mark.parametrize("name", ["Circle", "circle", "CTC", "ctc"])
+def test_losses_whose_targets_have_another_shape(name: str) -> None:
+    """And the config of a model before and after `compile`."""
+
+    def run(k: Any) -> Any:
+        sequences = name.lower() == "ctc"
+        model = k.Sequential([k.Input((6, 4) if sequences else (4,)), k.layers.Dense(3)])
+        before = model.get_compile_config()
+        model.compile(loss=getattr(k.losses, name)() if name[0].isupper() else name)
+        x = np.stack([X] * 6, axis=1) if sequences else X
+        y = np.ones((SAMPLES, 2), "int32") if sequences else LABELS
+        return before, fill(model).evaluate(x, y, batch_size=10, verbose=0)
+
+    check(run, tolerance=1e-4)
+
+
 def test_custom_metric_by_subclass_runs_on() -> None:
     def run(k: Any) -> Any:
         class Largest(k.metrics.Metric):

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keraslite.backend._host import nested_array, nested_dtype
+from keraslite.backend._host import holder, nested_array, nested_dtype, no_scalar
 from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
 from keraslite.backend.jax.dtypes import name_of, native
 from keraslite.backend.jax.kernels import control, kernels
 from keraslite.backend.jax.kernels.compiling import compiled
-from keraslite.backend.jax.state import Outcome, current, isolated, masks, pack, strong
+from keraslite.backend.jax.state import Outcome, isolated, masks, pack, strong
 from keraslite.backend.jax.steps import CompiledStep
 from keraslite.core import tree
 from keraslite.core.dtypes import promote, weak_name
@@ -174,8 +174,8 @@ class JaxEngine(Engine):
     def value_and_grad(
         self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
     ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
-        wanted = [v for v in variables if jnp.issubdtype(current(v).dtype, jnp.inexact)]
-        result, grads = _differentiate(fn, wanted, [current(v) for v in wanted])
+        wanted = [v for v in variables if jnp.issubdtype(holder(v).dtype, jnp.inexact)]
+        result, grads = _differentiate(fn, wanted, [holder(v) for v in wanted])
         found = dict(zip(map(id, wanted), grads, strict=True))
         return result, [found.get(id(v)) for v in variables]
 
@@ -259,7 +259,4 @@ def _differentiate(
 def _check_scalar(loss: Any) -> None:
     shape, dtype = np.shape(loss), getattr(loss, "dtype", np.dtype(type(loss)))
     if shape or not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(
-            "A gradient is taken of a scalar of a float dtype. "
-            f"Received: shape {shape}, dtype {dtype}. Reduce it first, for example with `ops.sum`."
-        )
+        raise no_scalar(f"shape {shape}, dtype {dtype}")

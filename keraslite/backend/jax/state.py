@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keraslite.backend._host import MaskTable
+from keraslite.backend._host import MaskTable, holder
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
 
@@ -58,13 +58,6 @@ jax.tree_util.register_pytree_node(
 def strong(x: Array) -> Array:
     """`x` without JAX's weak typing, so that a compiled step sees one type of state."""
     return jax.lax.convert_element_type(x, x.dtype) if x.aval.weak_type else x
-
-
-def current(variable: Variable) -> Array:
-    """The value of `variable` as stored or, inside a scope, as the scope has it."""
-    scope = StatelessScope.current.get()
-    found = None if scope is None else scope.get_current_value(variable)
-    return variable._storage if found is None else found
 
 
 @contextlib.contextmanager
@@ -143,7 +136,7 @@ def with_state(
     """
     variables: list[Variable] = []
     while True:
-        values = [current(v) for v in variables]
+        values = [holder(v) for v in variables]
         try:
             outputs, values = run([pure(fn, variables) for fn in fns], values)
         except Unlisted as found:

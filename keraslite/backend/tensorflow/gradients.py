@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keraslite.backend._host import holder, no_scalar
 from keraslite.backend.tensorflow import support as s
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
@@ -19,7 +20,7 @@ def value_and_grad(
     fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
 ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
     """See `Engine.value_and_grad`."""
-    return _differentiate(fn, [_source(v) for v in variables])
+    return _differentiate(fn, [holder(v) for v in variables])
 
 
 def value_and_grad_of(
@@ -31,12 +32,6 @@ def value_and_grad_of(
     result, grads = _differentiate(lambda: fn(*tensors), tensors)
     pairs = zip(grads, tensors, strict=True)
     return result, [tf.zeros_like(x) if g is None else g for g, x in pairs]
-
-
-def _source(variable: Any) -> Any:
-    scope = StatelessScope.current.get()
-    found = None if scope is None else scope.get_current_value(variable)
-    return variable._storage if found is None else found
 
 
 def _differentiate(
@@ -60,10 +55,7 @@ def _dense(gradient: Any) -> Tensor | None:
 def _check_scalar(loss: Any) -> None:
     if not s.is_tensor(loss) or loss.shape.rank or not loss.dtype.is_floating:
         found = f"shape {loss.shape}, dtype {loss.dtype.name}" if s.is_tensor(loss) else type(loss)
-        raise ValueError(
-            "A gradient is taken of a scalar of a float dtype. "
-            f"Received: {found}. Reduce it first, for example with `ops.sum`."
-        )
+        raise no_scalar(str(found))
 
 
 def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keraslite.backend._host import holder
 from keraslite.core import dtypes
 from keraslite.core.scopes import StatelessScope
 
@@ -204,6 +205,5 @@ def isolated(values: Iterable[tuple[Any, Tensor]] = ()) -> Iterator[StatelessSco
 
 def current_value(variable: Any) -> Tensor:
     """The tensor of a variable in the current scope, in its own dtype."""
-    scope = StatelessScope.current.get()
-    found = None if scope is None else scope.get_current_value(variable)
-    return variable._storage.value() if found is None else found
+    found = holder(variable)
+    return found.value() if found is variable._storage else found

@@ -7,20 +7,18 @@ from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP
 from keraslite.core.shapes import Shape
 from keraslite.ops import numpy as np
-from keraslite.ops.image.layout import as_wide, channel_axis, spatial_axes
+from keraslite.ops.image.layout import as_wide, channel_axis, spatial_axes, with_sizes
 
 # The luma of ITU-R BT.601.
 _LUMA = (0.2989, 0.5870, 0.1140)
 
 
-def _gray_shape(images: Shape, data_format: str | None = None) -> Shape:
+def _gray_shape(images: Shape, data_format: str | None) -> Shape:
     spatial_axes(images, data_format)
     axis = channel_axis(data_format)
     if images[axis] not in (1, 3, None):
         raise ValueError(f"`images` must have 3 channels (or 1); their shape is {tuple(images)}.")
-    found = list(images)
-    found[axis] = 1
-    return tuple(found)
+    return with_sizes(images, (axis,), (1,))
 
 
 @composite(_gray_shape, KEEP, checked=True)

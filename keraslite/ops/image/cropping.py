@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP
 from keraslite.core.shapes import Shape
@@ -34,38 +37,34 @@ def _margins(what: str, axis: int, old: int | None, given: Margins, sign: int) -
     return before, after, target
 
 
-def _all_margins(
-    what: str, images: Shape, rows: Margins, columns: Margins, data_format: str | None
+def _margins_of(
+    what: str,
+    images: Shape,
+    top: int | None,
+    left: int | None,
+    bottom: int | None,
+    right: int | None,
+    target_height: int | None,
+    target_width: int | None,
+    data_format: str | None,
 ) -> list[tuple[int, Margins]]:
     """`(axis, margins)` for height and width."""
-    axes = spatial_axes(images, data_format)
+    given = ((top, bottom, target_height), (left, right, target_width))
     sign = 1 if what == "padding" else -1
     return [
-        (axis, _margins(what, i, images[axis], given, sign))
-        for i, (axis, given) in enumerate(zip(axes, (rows, columns), strict=True))
+        (axis, _margins(what, i, images[axis], margins, sign))
+        for i, (axis, margins) in enumerate(
+            zip(spatial_axes(images, data_format), given, strict=True)
+        )
     ]
 
 
-def _new_shape(images: Shape, found: list[tuple[int, Margins]]) -> Shape:
-    return with_sizes(images, tuple(a for a, _ in found), tuple(m[2] for _, m in found))
+def _new_shape(what: str, images: Shape, *options: Any) -> Shape:
+    axes, margins = zip(*_margins_of(what, images, *options), strict=True)
+    return with_sizes(images, axes, tuple(target for _, _, target in margins))
 
 
-def _crop_shape(
-    images: Shape,
-    top_cropping: int | None = None,
-    left_cropping: int | None = None,
-    bottom_cropping: int | None = None,
-    right_cropping: int | None = None,
-    target_height: int | None = None,
-    target_width: int | None = None,
-    data_format: str | None = None,
-) -> Shape:
-    rows = (top_cropping, bottom_cropping, target_height)
-    columns = (left_cropping, right_cropping, target_width)
-    return _new_shape(images, _all_margins("cropping", images, rows, columns, data_format))
-
-
-@composite(_crop_shape, KEEP, checked=True)
+@composite(functools.partial(_new_shape, "cropping"), KEEP)
 def crop_images(
     images: TensorLike,
     top_cropping: int | None = None,
@@ -104,12 +103,18 @@ def crop_images(
         >>> keras.ops.image.crop_images(images, 1, 2, target_height=4, target_width=5).shape
         (2, 4, 5, 3)
     """
-    rows = (top_cropping, bottom_cropping, target_height)
-    columns = (left_cropping, right_cropping, target_width)
-    sizes = images.shape
-    for axis, (before, after, target) in _all_margins(
-        "cropping", sizes, rows, columns, data_format
-    ):
+    found = _margins_of(
+        "cropping",
+        images.shape,
+        top_cropping,
+        left_cropping,
+        bottom_cropping,
+        right_cropping,
+        target_height,
+        target_width,
+        data_format,
+    )
+    for axis, (before, after, target) in found:
         if before is not None:
             images = cut(images, axis, before, None if target is None else before + target)
         if before is None or target is None:
@@ -118,22 +123,7 @@ def crop_images(
     return images
 
 
-def _pad_shape(
-    images: Shape,
-    top_padding: int | None = None,
-    left_padding: int | None = None,
-    bottom_padding: int | None = None,
-    right_padding: int | None = None,
-    target_height: int | None = None,
-    target_width: int | None = None,
-    data_format: str | None = None,
-) -> Shape:
-    rows = (top_padding, bottom_padding, target_height)
-    columns = (left_padding, right_padding, target_width)
-    return _new_shape(images, _all_margins("padding", images, rows, columns, data_format))
-
-
-@composite(_pad_shape, KEEP, checked=True)
+@composite(functools.partial(_new_shape, "padding"), KEEP)
 def pad_images(
     images: TensorLike,
     top_padding: int | None = None,
@@ -170,10 +160,18 @@ def pad_images(
         >>> keras.ops.image.pad_images(images, 1, 2, 3, 4).shape
         (2, 12, 14, 3)
     """
-    rows = (top_padding, bottom_padding, target_height)
-    columns = (left_padding, right_padding, target_width)
-    sizes = images.shape
-    for axis, (before, after, target) in _all_margins("padding", sizes, rows, columns, data_format):
+    found = _margins_of(
+        "padding",
+        images.shape,
+        top_padding,
+        left_padding,
+        bottom_padding,
+        right_padding,
+        target_height,
+        target_width,
+        data_format,
+    )
+    for axis, (before, after, target) in found:
         if before is None:
             before = target - after - np.shape(images)[axis]
         elif after is None:

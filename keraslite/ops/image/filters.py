@@ -12,14 +12,9 @@ import numpy
 from keraslite.core import dtypes
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import FLOAT, KEEP, DtypeRule
-from keraslite.core.shapes import Shape, window
+from keraslite.core.shapes import Shape, may_equal, window
 from keraslite.ops import numpy as np
-from keraslite.ops.image.layout import (
-    as_wide,
-    rounded,
-    spatial_axes,
-    two_numbers,
-)
+from keraslite.ops.image.layout import as_wide, rounded, spatial_axes, two_numbers
 from keraslite.ops.nn.sliding import extend
 
 
@@ -62,10 +57,7 @@ def _blur(
 
 
 def _blur_shape(
-    images: Shape,
-    kernel_size: Sequence[int] = (3, 3),
-    sigma: Sequence[float] = (1.0, 1.0),
-    data_format: str | None = None,
+    images: Shape, kernel_size: Sequence[int], sigma: Sequence[float], data_format: str | None
 ) -> Shape:
     spatial_axes(images, data_format)
     two_numbers("kernel_size", kernel_size)
@@ -115,7 +107,7 @@ def _signed(*names: str) -> str:
     return found if dtypes.is_float(found) else dtypes.promote(found, "int16")
 
 
-def _sobel_shape(images: Shape, data_format: str | None = None) -> Shape:
+def _sobel_shape(images: Shape, data_format: str | None) -> Shape:
     spatial_axes(images, data_format)
     return (*images, 2)
 
@@ -158,16 +150,14 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
 def _ssim_shape(
     image1: Shape,
     image2: Shape,
-    max_val: float = 1.0,
-    filter_size: int = 11,
-    filter_sigma: float = 1.5,
-    k1: float = 0.01,
-    k2: float = 0.03,
-    data_format: str | None = None,
+    max_val: float,
+    filter_size: int,
+    filter_sigma: float,
+    k1: float,
+    k2: float,
+    data_format: str | None,
 ) -> Shape:
-    if len(image1) != len(image2) or any(
-        None not in (m, n) and m != n for m, n in zip(image1, image2, strict=True)
-    ):
+    if not may_equal(image1, image2):
         raise ValueError(
             "`image1` and `image2` must have the same shape; they have "
             f"{tuple(image1)} and {tuple(image2)}."

@@ -103,11 +103,7 @@ def _interpolate(
 
 
 def _map_shape(
-    inputs: Shape,
-    coordinates: Shape,
-    order: int,
-    fill_mode: str = "constant",
-    fill_value: float = 0,
+    inputs: Shape, coordinates: Shape, order: int, fill_mode: str, fill_value: float
 ) -> Shape:
     check_choice("fill_mode", fill_mode, _FILL_MODES)
     if order not in (0, 1):
@@ -158,10 +154,13 @@ def map_coordinates(
 # Images ------------------------------------------------------------------------------
 
 
-def _check(images: Shape, interpolation: str, fill_mode: str, data_format: str | None) -> None:
+def _same_shape(
+    images: Shape, interpolation: str, fill_mode: str, fill_value: float, data_format: str | None
+) -> Shape:
     spatial_axes(images, data_format)
     check_choice("interpolation", interpolation, tuple(_ORDERS))
     check_choice("fill_mode", fill_mode, _FILL_MODES)
+    return tuple(images)
 
 
 def _grid(height: Any, width: Any) -> tuple[Tensor, Tensor]:
@@ -227,22 +226,15 @@ def _check_count(name: str, given: Shape, images: Shape, single: int) -> None:
         raise ValueError(f"`{name}` is for {count} images, but there are {images_count}.")
 
 
-def _affine_shape(
-    images: Shape,
-    transform: Shape,
-    interpolation: str = "bilinear",
-    fill_mode: str = "constant",
-    fill_value: float = 0,
-    data_format: str | None = None,
-) -> Shape:
-    _check(images, interpolation, fill_mode, data_format)
+def _affine_shape(images: Shape, transform: Shape, *options: Any) -> Shape:
+    found = _same_shape(images, *options)
     if len(transform) not in (1, 2) or transform[-1] not in (8, None):
         raise ValueError(
             "`transform` must have the shape (8,), or (batch, 8) for one map for each image; it "
             f"has {tuple(transform)}."
         )
     _check_count("transform", transform, images, 1)
-    return tuple(images)
+    return found
 
 
 @composite(_affine_shape, like_first(transform="float32"), checked=True)
@@ -290,11 +282,11 @@ def _perspective_shape(
     images: Shape,
     start_points: Shape,
     end_points: Shape,
-    interpolation: str = "bilinear",
-    fill_value: float = 0,
-    data_format: str | None = None,
+    interpolation: str,
+    fill_value: float,
+    data_format: str | None,
 ) -> Shape:
-    _check(images, interpolation, "constant", data_format)
+    found = _same_shape(images, interpolation, "constant", fill_value, data_format)
     for name, points in (("start_points", start_points), ("end_points", end_points)):
         if len(points) not in (2, 3) or points[-2] not in (4, None) or points[-1] not in (2, None):
             raise ValueError(
@@ -307,7 +299,7 @@ def _perspective_shape(
             "`start_points` and `end_points` must have the same shape; they have "
             f"{tuple(start_points)} and {tuple(end_points)}."
         )
-    return tuple(images)
+    return found
 
 
 @composite(
@@ -367,16 +359,15 @@ def _projection(source: Tensor, target: Tensor) -> Tensor:
 
 def _elastic_shape(
     images: Shape,
-    alpha: float = 20.0,
-    sigma: float = 5.0,
-    interpolation: str = "bilinear",
-    fill_mode: str = "reflect",
-    fill_value: float = 0.0,
-    seed: Any = None,
-    data_format: str | None = None,
+    alpha: float,
+    sigma: float,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+    seed: Any,
+    data_format: str | None,
 ) -> Shape:
-    _check(images, interpolation, fill_mode, data_format)
-    return tuple(images)
+    return _same_shape(images, interpolation, fill_mode, fill_value, data_format)
 
 
 @composite(_elastic_shape, KEEP, checked=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP
@@ -95,16 +97,8 @@ def _space(images: Shape, size: int | Sequence[int]) -> int:
     return 3 if three or len(images) == 5 else 2
 
 
-def _any_patches_shape(
-    images: Shape,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Shape:
-    space = _space(images, size)
-    return _patches_shape(space, images, size, strides, dilation_rate, padding, data_format)
+def _any_patches_shape(images: Shape, size: int | Sequence[int], *options: Any) -> Shape:
+    return _patches_shape(_space(images, size), images, size, *options)
 
 
 @composite(_any_patches_shape, KEEP, checked=True)
@@ -144,18 +138,7 @@ def extract_patches(
     return _patches(space, images, size, strides, dilation_rate, padding, data_format)
 
 
-def _volume_patches_shape(
-    volumes: Shape,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Shape:
-    return _patches_shape(3, volumes, size, strides, dilation_rate, padding, data_format)
-
-
-@composite(_volume_patches_shape, KEEP, checked=True)
+@composite(functools.partial(_patches_shape, 3), KEEP, checked=True)
 def extract_patches_3d(
     volumes: TensorLike,
     size: int | Sequence[int],

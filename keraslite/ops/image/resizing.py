@@ -37,13 +37,13 @@ _METHODS = {
 def _resize_shape(
     images: Shape,
     size: Sequence[int],
-    interpolation: str = "bilinear",
-    antialias: bool = False,
-    crop_to_aspect_ratio: bool = False,
-    pad_to_aspect_ratio: bool = False,
-    fill_mode: str = "constant",
-    fill_value: float = 0.0,
-    data_format: str | None = None,
+    interpolation: str,
+    antialias: bool,
+    crop_to_aspect_ratio: bool,
+    pad_to_aspect_ratio: bool,
+    fill_mode: str,
+    fill_value: float,
+    data_format: str | None,
 ) -> Shape:
     check_choice("interpolation", interpolation, tuple(_INTERPOLATIONS))
     check_choice("fill_mode", fill_mode, ("constant",))
@@ -120,15 +120,15 @@ def _in_proportion(images: Tensor, axes: tuple[int, ...], size: Sequence[int]) -
     ]
 
 
-def _pick(choose: Any, a: Any, b: Any) -> Any:
-    """`choose` of Python's or of the ops, if one is a scalar tensor."""
+def _pick(of_numbers: Any, of_tensors: Any, a: Any, b: Any) -> Any:
+    """The one of two sizes that a function chooses; they may be scalar tensors."""
     known = isinstance(a, int) and isinstance(b, int)
-    return choose(a, b) if known else getattr(np, f"{choose.__name__}imum")(a, b)
+    return (of_numbers if known else of_tensors)(a, b)
 
 
 def _crop(images: Tensor, axes: tuple[int, ...], size: Sequence[int]) -> Tensor:
     for axis, old, fitting in _in_proportion(images, axes, size):
-        new = _pick(min, old, fitting)
+        new = _pick(min, np.minimum, old, fitting)
         start = (old - new) // 2
         images = cut(images, axis, start, start + new)
     return images
@@ -136,7 +136,7 @@ def _crop(images: Tensor, axes: tuple[int, ...], size: Sequence[int]) -> Tensor:
 
 def _pad(images: Tensor, axes: tuple[int, ...], size: Sequence[int], value: float) -> Tensor:
     for axis, old, fitting in _in_proportion(images, axes, size):
-        margin = (_pick(max, old, fitting) - old) // 2
+        margin = (_pick(max, np.maximum, old, fitting) - old) // 2
         images = extend(images, axis, margin, margin, value)
     return images
 

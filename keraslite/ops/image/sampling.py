@@ -75,12 +75,14 @@ def _known_weights(old: int, new: int, kernel: str, antialias: bool) -> numpy.nd
 def resize_axis(x: Tensor, axis: int, new: int, kernel: str, antialias: bool) -> Tensor:
     """`x` with `new` samples along an axis."""
     old = np.shape(x)[axis]
-    if isinstance(old, int):
-        return x if old == new else apply_weights(
-            x, axis, _known_weights(old, new, kernel, antialias)
-        )  # fmt: skip
-    old = np.cast(old, "float32")
-    return apply_weights(x, axis, weights(np, old, new, new / old, 0.0, kernel, antialias))
+    if not isinstance(old, int):
+        old = np.cast(old, "float32")
+        matrix = weights(np, old, new, new / old, 0.0, kernel, antialias)
+    elif old == new:
+        return x
+    else:
+        matrix = _known_weights(old, new, kernel, antialias)
+    return apply_weights(x, axis, matrix)
 
 
 def apply_weights(x: Tensor, axis: int, matrix: Any) -> Tensor:

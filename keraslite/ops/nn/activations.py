@@ -275,7 +275,7 @@ def _glu_shape(x: shapes.Shape, axis: int = -1) -> shapes.Shape:
     size = x[axis]
     if size is not None and size % 2:
         raise ValueError(f"The size along `axis` must be even; it is {size}.")
-    return (*x[:axis], None if size is None else size // 2, *x[axis + 1 :])
+    return shapes.replace_axis(x, axis, None if size is None else size // 2)
 
 
 @composite(_glu_shape, FLOAT)

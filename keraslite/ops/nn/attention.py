@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from keraslite import config
 from keraslite.backend import engine
@@ -25,12 +26,9 @@ def _attention_shape(
     query: Shape,
     key: Shape,
     value: Shape,
-    bias: Shape | None = None,
-    mask: Shape | None = None,
-    scale: float | None = None,
-    is_causal: bool = False,
-    flash_attention: bool | None = None,
-    attn_logits_soft_cap: float | None = None,
+    bias: Shape | None,
+    mask: Shape | None,
+    *options: Any,
 ) -> Shape:
     if not len(query) == len(key) == len(value) == 4:
         raise ValueError(
@@ -65,7 +63,7 @@ def _attention_shape(
 _DTYPES = DtypeRule(dtypes.promote_float, passing=dtypes.FLOATS, apart={"mask": "bool"})
 
 
-@composite(_attention_shape, _DTYPES, native=False)
+@composite(_attention_shape, _DTYPES, native=False, checked=True)
 def dot_product_attention(
     query: TensorLike,
     key: TensorLike,
@@ -108,7 +106,6 @@ def dot_product_attention(
 
     Reference: Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762).
     """
-    _attention_shape(*(None if t is None else t.shape for t in (query, key, value, bias, mask)))
     scale = 1.0 / math.sqrt(query.shape[3]) if scale is None else float(scale)
     flash = config.is_flash_attention_enabled() if flash_attention is None else flash_attention
     if _native is not None and attn_logits_soft_cap is None:

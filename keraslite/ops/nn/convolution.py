@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from keraslite.config import standardize_data_format
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
@@ -22,35 +23,42 @@ _depthwise_conv = kernel("depthwise_conv")
 _conv_transpose = kernel("conv_transpose")
 
 
-def _spatial(
+_Options = tuple[tuple[int, ...], str, str, tuple[int, ...]]
+
+
+def _options(
     inputs: Shape,
     kernel: Shape,
     strides: int | Sequence[int],
     padding: str,
     data_format: str | None,
     dilation_rate: int | Sequence[int],
+) -> _Options:
+    """The options of a convolution as kernels take them."""
+    rank = check_rank(inputs, kernel)
+    return (
+        per_axis("strides", strides, rank),
+        check_padding(padding),
+        standardize_data_format(data_format),
+        per_axis("dilation_rate", dilation_rate, rank),
+    )
+
+
+def _spatial(
+    inputs: Shape, kernel: Shape, options: _Options
 ) -> tuple[int | None, list[int | None]]:
     """The number of channels of `inputs`, and the spatial sizes of a convolution of it."""
-    rank = check_rank(inputs, kernel)
+    strides, padding, data_format, dilation = options
     channels, space = channels_and_space(inputs, data_format)
-    padding = check_padding(padding)
-    strides = per_axis("strides", strides, rank)
-    dilation = per_axis("dilation_rate", dilation_rate, rank)
     return channels, [
         window(*sizes, padding, rate)
         for *sizes, rate in zip(space, kernel, strides, dilation, strict=False)
     ]
 
 
-def _conv_shape(
-    inputs: Shape,
-    kernel: Shape,
-    strides: int | Sequence[int] = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Shape:
-    channels, space = _spatial(inputs, kernel, strides, padding, data_format, dilation_rate)
+def _conv_shape(inputs: Shape, kernel: Shape, *given: Any) -> Shape:
+    options = _options(inputs, kernel, *given)
+    channels, space = _spatial(inputs, kernel, options)
     depth, filters = kernel[-2:]
     if channels is not None and (channels == 0 or channels % depth):
         raise ValueError(
@@ -62,7 +70,7 @@ def _conv_shape(
             f"The {filters} filters do not divide into the {channels // depth} groups that "
             f"{channels} channels and a kernel for {depth} channels mean."
         )
-    return join(inputs[0], filters, space, data_format)
+    return join(inputs[0], filters, space, options[2])
 
 
 @composite(_conv_shape, PROMOTE, native=False)
@@ -99,33 +107,21 @@ def conv(
         >>> keras.ops.conv(image, kernel, strides=2, padding="same").shape
         (1, 4, 4, 16)
     """
-    rank = check_rank(inputs.shape, kernel.shape)
-    options = (
-        per_axis("strides", strides, rank),
-        check_padding(padding),
-        standardize_data_format(data_format),
-        per_axis("dilation_rate", dilation_rate, rank),
-    )
+    options = _options(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
     outputs = _conv(inputs, kernel, *options)
     return check_filled(outputs, _conv_shape, inputs.shape, kernel.shape, *options)
 
 
-def _depthwise_shape(
-    inputs: Shape,
-    kernel: Shape,
-    strides: int | Sequence[int] = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Shape:
-    channels, space = _spatial(inputs, kernel, strides, padding, data_format, dilation_rate)
+def _depthwise_shape(inputs: Shape, kernel: Shape, *given: Any) -> Shape:
+    options = _options(inputs, kernel, *given)
+    channels, space = _spatial(inputs, kernel, options)
     depth, multiplier = kernel[-2:]
     if channels is not None and channels != depth:
         raise ValueError(
             f"`inputs` must have {depth} channels, as `kernel` of shape {tuple(kernel)} does; "
             f"they have {channels}."
         )
-    return join(inputs[0], depth * multiplier, space, data_format)
+    return join(inputs[0], depth * multiplier, space, options[2])
 
 
 @composite(_depthwise_shape, PROMOTE, native=False)
@@ -159,13 +155,7 @@ def depthwise_conv(
         >>> keras.ops.depthwise_conv(image, kernel).shape
         (1, 6, 6, 6)
     """
-    rank = check_rank(inputs.shape, kernel.shape)
-    options = (
-        per_axis("strides", strides, rank),
-        check_padding(padding),
-        standardize_data_format(data_format),
-        per_axis("dilation_rate", dilation_rate, rank),
-    )
+    options = _options(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
     outputs = _depthwise_conv(inputs, kernel, *options)
     return check_filled(outputs, _depthwise_shape, inputs.shape, kernel.shape, *options)
 
@@ -231,13 +221,15 @@ def transposed_size(
 def _conv_transpose_shape(
     inputs: Shape,
     kernel: Shape,
-    strides: int | Sequence[int] = 1,
-    padding: str = "valid",
-    output_padding: int | Sequence[int] | None = None,
-    data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
+    strides: int | Sequence[int],
+    padding: str,
+    output_padding: int | Sequence[int] | None,
+    data_format: str | None,
+    dilation_rate: int | Sequence[int],
 ) -> Shape:
-    rank = check_rank(inputs, kernel)
+    steps, padding, data_format, rates = _options(
+        inputs, kernel, strides, padding, data_format, dilation_rate
+    )
     channels, space = channels_and_space(inputs, data_format)
     filters, depth = kernel[-2:]
     if channels is not None and channels != depth:
@@ -245,13 +237,10 @@ def _conv_transpose_shape(
             f"`inputs` must have {depth} channels, the last size of `kernel` of shape "
             f"{tuple(kernel)}; they have {channels}."
         )
-    padding = check_padding(padding)
-    extra = _output_padding(output_padding, rank)
-    steps = per_axis("strides", strides, rank)
-    rates = per_axis("dilation_rate", dilation_rate, rank)
+    extra = _output_padding(output_padding, len(space))
     sizes = [
-        transposed_size(space[i], kernel[i], steps[i], padding, extra and extra[i], rates[i])
-        for i in range(rank)
+        transposed_size(n, kernel[i], steps[i], padding, extra and extra[i], rates[i])
+        for i, n in enumerate(space)
     ]
     return join(inputs[0], filters, sizes, data_format)
 
@@ -293,13 +282,8 @@ def conv_transpose(
         >>> keras.ops.conv_transpose(image, kernel, strides=2, padding="same").shape
         (1, 8, 8, 16)
     """
-    rank = check_rank(inputs.shape, kernel.shape)
-    return _conv_transpose(
-        inputs,
-        kernel,
-        per_axis("strides", strides, rank),
-        check_padding(padding),
-        _output_padding(output_padding, rank),
-        standardize_data_format(data_format),
-        per_axis("dilation_rate", dilation_rate, rank),
+    steps, padding, data_format, rates = _options(
+        inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate
     )
+    extra = _output_padding(output_padding, len(steps))
+    return _conv_transpose(inputs, kernel, steps, padding, extra, data_format, rates)

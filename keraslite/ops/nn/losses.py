@@ -8,7 +8,7 @@ from keraslite import config
 from keraslite.core import dtypes
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import FLOAT, DtypeRule
-from keraslite.core.shapes import Shape, canonical_axis
+from keraslite.core.shapes import Shape, canonical_axis, may_equal, replace_axis
 from keraslite.ops import numpy as np
 from keraslite.ops.nn.softmax import log_softmax
 
@@ -23,27 +23,20 @@ def _clipped(probabilities: Tensor) -> Tensor:
     return np.clip(probabilities, least, 1.0 - max(least, step))
 
 
-def _fit(a: Shape, b: Shape) -> bool:
-    """Whether two shapes may be equal, `None` being any size."""
-    return len(a) == len(b) and all(
-        m == n or m is None or n is None for m, n in zip(a, b, strict=True)
-    )
-
-
 def _equal_shapes(target: Shape, output: Shape) -> None:
-    if not _fit(target, output):
+    if not may_equal(target, output):
         raise ValueError(
             "`target` and `output` must have the same shape; they have "
             f"{tuple(target)} and {tuple(output)}."
         )
 
 
-def _binary_shape(target: Shape, output: Shape, from_logits: bool = False) -> Shape:
+def _binary_shape(target: Shape, output: Shape, from_logits: bool) -> Shape:
     _equal_shapes(target, output)
     return tuple(output)
 
 
-@composite(_binary_shape, FLOAT)
+@composite(_binary_shape, FLOAT, checked=True)
 def binary_crossentropy(
     target: TensorLike, output: TensorLike, from_logits: bool = False
 ) -> Tensor:
@@ -64,7 +57,6 @@ def binary_crossentropy(
         >>> keras.ops.binary_crossentropy([0.0, 1.0], [0.1, 0.8])
         [0.105, 0.223]
     """
-    _equal_shapes(target.shape, output.shape)
     if from_logits:
         positive, distance = np.maximum(output, 0.0), np.absolute(output)
         return positive - output * target + np.log1p(np.exp(-distance))
@@ -73,14 +65,11 @@ def binary_crossentropy(
     return -(target * np.log(output) + others)
 
 
-def _categorical_shape(
-    target: Shape, output: Shape, from_logits: bool = False, axis: int = -1
-) -> Shape:
+def _categorical_shape(target: Shape, output: Shape, from_logits: bool, axis: int) -> Shape:
     if not target or not output:
         raise ValueError("`target` and `output` must have at least one axis.")
     _equal_shapes(target, output)
-    axis = canonical_axis(axis, len(output))
-    return (*output[:axis], *output[axis + 1 :])
+    return replace_axis(output, canonical_axis(axis, len(output)))
 
 
 def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
@@ -89,7 +78,7 @@ def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
     return np.log(_clipped(output / np.sum(output, axis, keepdims=True)))
 
 
-@composite(_categorical_shape, FLOAT)
+@composite(_categorical_shape, FLOAT, checked=True)
 def categorical_crossentropy(
     target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
@@ -112,19 +101,17 @@ def categorical_crossentropy(
         >>> keras.ops.categorical_crossentropy([[0.0, 1.0]], [[0.2, 0.8]])
         [0.223]
     """
-    _categorical_shape(target.shape, output.shape, from_logits, axis)
     return -np.sum(target * _log_probabilities(output, from_logits, axis), axis)
 
 
-def _sparse_shape(target: Shape, output: Shape, from_logits: bool = False, axis: int = -1) -> Shape:
+def _sparse_shape(target: Shape, output: Shape, from_logits: bool, axis: int) -> Shape:
     if not output:
         raise ValueError("`output` must have at least one axis.")
-    axis = canonical_axis(axis, len(output))
-    expected = (*output[:axis], *output[axis + 1 :])
+    expected = replace_axis(output, canonical_axis(axis, len(output)))
     given = tuple(target)
     if len(given) == len(output) and given[-1] in (1, None):
         given = given[:-1]
-    if not _fit(given, expected):
+    if not may_equal(given, expected):
         raise ValueError(
             f"`target` must have the shape {expected}, that of `output` without the classes "
             f"(a last size of 1 may follow); it has {tuple(target)}."
@@ -136,7 +123,7 @@ def _sparse_shape(target: Shape, output: Shape, from_logits: bool = False, axis:
 _CLASSES = DtypeRule(dtypes.promote_float, passing=dtypes.FLOATS, apart={"target": "int32"})
 
 
-@composite(_sparse_shape, _CLASSES)
+@composite(_sparse_shape, _CLASSES, checked=True)
 def sparse_categorical_crossentropy(
     target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
@@ -159,7 +146,6 @@ def sparse_categorical_crossentropy(
         >>> keras.ops.sparse_categorical_crossentropy([1], [[0.2, 0.8]])
         [0.223]
     """
-    _sparse_shape(target.shape, output.shape, from_logits, axis)
     if len(target.shape) == len(output.shape):
         target = np.squeeze(target, -1)
     target = np.expand_dims(target, axis)
@@ -174,12 +160,12 @@ def sparse_categorical_crossentropy(
 
 
 def _psnr_shape(x1: Shape, x2: Shape, max_val: float) -> Shape:
-    if not _fit(x1, x2):
+    if not may_equal(x1, x2):
         raise ValueError(f"`x1` and `x2` must have the same shape; they have {x1} and {x2}.")
     return ()
 
 
-@composite(_psnr_shape, FLOAT)
+@composite(_psnr_shape, FLOAT, checked=True)
 def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
     """Peak signal-to-noise ratio in decibels: `10 log10(max_val**2 / mean((x1 - x2)**2))`.
 
@@ -198,6 +184,5 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
         >>> keras.ops.psnr([0.0, 255.0], [1.0, 254.0], 255)
         48.13
     """
-    _psnr_shape(tuple(x1.shape), tuple(x2.shape), max_val)
     noise = np.log10(np.mean(np.square(x1 - x2)))
     return np.subtract(20.0 * math.log10(max_val), np.multiply(noise, 10.0))

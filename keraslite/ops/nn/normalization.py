@@ -299,10 +299,7 @@ def rms_normalization(
 
 
 def _normalize_shape(
-    x: Shape,
-    axis: int | Sequence[int] | None = -1,
-    order: int = 2,
-    epsilon: float | None = None,
+    x: Shape, axis: int | Sequence[int] | None, order: int, epsilon: float | None
 ) -> Shape:
     canonical_axes(axis, len(x))
     if not isinstance(order, int) or order < 1:
@@ -310,7 +307,7 @@ def _normalize_shape(
     return tuple(x)
 
 
-@composite(_normalize_shape, FLOAT)
+@composite(_normalize_shape, FLOAT, checked=True)
 def normalize(
     x: TensorLike,
     axis: int | Sequence[int] | None = -1,
@@ -335,7 +332,6 @@ def normalize(
         >>> keras.ops.normalize([[3.0, 4.0]])
         [[0.6, 0.8]]
     """
-    _normalize_shape(tuple(x.shape), axis, order, epsilon)
     least = _epsilon(epsilon)
     axes = canonical_axes(axis, len(x.shape))
     if order == 2:

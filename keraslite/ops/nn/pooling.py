@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from keraslite.config import standardize_data_format
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
@@ -21,16 +22,8 @@ _max_pool = kernel("max_pool")
 _average_pool = kernel("average_pool")
 
 
-def _pool_shape(
-    inputs: Shape,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Shape:
-    pool_size, strides, padding, data_format = _options(
-        inputs, pool_size, strides, padding, data_format
-    )
+def _pool_shape(inputs: Shape, *given: Any) -> Shape:
+    pool_size, strides, padding, data_format = _options(inputs, *given)
     channels, space = channels_and_space(inputs, data_format)
     sizes = [window(*each, padding) for each in zip(space, pool_size, strides, strict=True)]
     return join(inputs[0], channels, sizes, data_format)

@@ -12,6 +12,13 @@ from keraslite.core.shapes import Shape, size, window
 from keraslite.ops import numpy as np
 from keraslite.ops.nn.sliding import cut, extend, overlapped, windows
 from keraslite.ops.nn.windows import channels_and_space, join, per_axis
+from keraslite.ops.rearranging import rearrange
+
+#: The same numbers as channels and as blocks of `p` rows and `q` columns.
+_PIXELS = {
+    "channels_last": ("b h w (p q c)", "b (h p) (w q) c"),
+    "channels_first": ("b (c p q) h w", "b c (h p) (w q)"),
+}
 
 
 def _check_block(x: Shape, block_size: int) -> int:
@@ -24,9 +31,7 @@ def _check_block(x: Shape, block_size: int) -> int:
     return operator.index(block_size)
 
 
-def _depth_to_space_shape(
-    x: Shape, block_size: int, data_format: str | None = "channels_last"
-) -> Shape:
+def _depth_to_space_shape(x: Shape, block_size: int, data_format: str | None) -> Shape:
     block = _check_block(x, block_size)
     channels, space = channels_and_space(x, data_format)
     if channels is not None and channels % block**2:
@@ -66,23 +71,11 @@ def depth_to_space(
         >>> keras.ops.depth_to_space(np.arange(4.0).reshape(1, 1, 1, 4), 2)[0, :, :, 0]
         array([[0., 1.], [2., 3.]])
     """
-    block = operator.index(block_size)
-    if standardize_data_format(data_format) == "channels_last":
-        batch, height, width, channels = np.shape(x)
-        deep = channels // block**2
-        split = np.reshape(x, (batch, height, width, block, block, deep))
-        mixed = np.transpose(split, (0, 1, 3, 2, 4, 5))
-        return np.reshape(mixed, (batch, height * block, width * block, deep))
-    batch, channels, height, width = np.shape(x)
-    deep = channels // block**2
-    split = np.reshape(x, (batch, deep, block, block, height, width))
-    mixed = np.transpose(split, (0, 1, 4, 2, 5, 3))
-    return np.reshape(mixed, (batch, deep, height * block, width * block))
+    deep, wide = _PIXELS[standardize_data_format(data_format)]
+    return rearrange(x, f"{deep} -> {wide}", p=block_size, q=block_size)
 
 
-def _space_to_depth_shape(
-    x: Shape, block_size: int, data_format: str | None = "channels_last"
-) -> Shape:
+def _space_to_depth_shape(x: Shape, block_size: int, data_format: str | None) -> Shape:
     block = _check_block(x, block_size)
     channels, space = channels_and_space(x, data_format)
     if any(n is not None and n % block for n in space):
@@ -115,18 +108,8 @@ def space_to_depth(
         >>> keras.ops.space_to_depth(np.arange(4.0).reshape(1, 2, 2, 1), 2)
         array([[[[0., 1., 2., 3.]]]])
     """
-    block = operator.index(block_size)
-    if standardize_data_format(data_format) == "channels_last":
-        batch, height, width, channels = np.shape(x)
-        rows, columns = height // block, width // block
-        split = np.reshape(x, (batch, rows, block, columns, block, channels))
-        mixed = np.transpose(split, (0, 1, 3, 2, 4, 5))
-        return np.reshape(mixed, (batch, rows, columns, block**2 * channels))
-    batch, channels, height, width = np.shape(x)
-    rows, columns = height // block, width // block
-    split = np.reshape(x, (batch, channels, rows, block, columns, block))
-    mixed = np.transpose(split, (0, 1, 3, 5, 2, 4))
-    return np.reshape(mixed, (batch, channels * block**2, rows, columns))
+    deep, wide = _PIXELS[standardize_data_format(data_format)]
+    return rearrange(x, f"{wide} -> {deep}", p=block_size, q=block_size)
 
 
 # Windows -----------------------------------------------------------------------------
@@ -157,9 +140,9 @@ def _counts(
 def _unfold_shape(
     x: Shape,
     kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int],
+    padding: int | Sequence[int],
+    stride: int | Sequence[int],
 ) -> Shape:
     if len(x) != 4:
         raise ValueError(
@@ -211,9 +194,9 @@ def _fold_shape(
     x: Shape,
     output_size: int | Sequence[int],
     kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int],
+    padding: int | Sequence[int],
+    stride: int | Sequence[int],
 ) -> Shape:
     if len(x) != 3:
         raise ValueError(

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from keraslite.core.errors import describe, short
-from keraslite.training.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from keraslite.training.py_dataset import PyDataset
 
 Batch = tuple[Any, ...]
@@ -148,6 +147,3 @@ def _kind(x: Any) -> str:
             f"a `tf.data.Dataset` or a torch `DataLoader`. Received: x={describe(x)}"
         )
     )
-
-
-__all__ = ["Source", "make_source", "pack_x_y_sample_weight", "unpack_x_y_sample_weight"]

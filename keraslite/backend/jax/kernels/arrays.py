@@ -190,12 +190,8 @@ def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
     return tuple(lax.top_k(x, k))
 
 
-def bincount(
-    x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False
-) -> Array:
+def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Array:
     """Counts along the last axis. The length depends on values; traced, it is `minlength`."""
-    if sparse:
-        raise NotImplementedError("`bincount` has no sparse result here. Pass `sparse=False`.")
     length = minlength
     if not isinstance(x, jax.core.Tracer):
         length = max(length, int(x.max()) + 1 if x.size else 0)
@@ -214,6 +210,25 @@ _bincount = compiled(_bincount_to, 2)
 
 
 # Index -------------------------------------------------------------------------------
+
+
+def getitem(x: Array, key: Any) -> Array:
+    keys = key if type(key) is tuple else (key,)
+    if int in map(type, keys):
+        _check_ints(x.shape, keys)
+    return x[key]
+
+
+def _check_ints(shape: tuple[int, ...], keys: tuple) -> None:
+    """Raise an IndexError for an int outside of its axis, which JAX would clamp."""
+    known: list[Any] = []
+    for key in keys:
+        if not hasattr(key, "dtype"):
+            known.append(key)
+        else:
+            known += [np.s_[:]] * (key.ndim if key.dtype == bool else 1)
+    # A view that takes no memory: NumPy looks at the sizes only.
+    np.broadcast_to(False, shape)[tuple(known)]
 
 
 def _columns(indices: Array) -> tuple[Array, ...]:
@@ -254,32 +269,17 @@ def _one_hot_of(x: Array, num_classes: int, axis: int, dtype: np.dtype) -> Array
 _one_hot = compiled(_one_hot_of, 1, 2, 3)
 
 
-def _segments(num_segments: int | None, segment_ids: Array) -> int:
-    if num_segments is not None:
-        return num_segments
-    return int(segment_ids.max()) + 1 if segment_ids.size else 0
+def _segmented(reduce: Callable[..., Array]) -> Callable[..., Array]:
+    run = compiled(reduce, 2, 3)
 
+    def kernel(
+        data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+    ) -> Array:
+        if num_segments is None:
+            num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
+        return run(data, segment_ids, num_segments, sorted)
 
-def segment_sum(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    return _segment_sum(data, segment_ids, _segments(num_segments, segment_ids), sorted)
-
-
-def segment_max(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    return _segment_max(data, segment_ids, _segments(num_segments, segment_ids), sorted)
-
-
-def segment_prod(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    return _segment_prod(data, segment_ids, _segments(num_segments, segment_ids), sorted)
-
-
-_segment_sum = compiled(jax.ops.segment_sum, 2, 3)
-_segment_max = compiled(jax.ops.segment_max, 2, 3)
+    return kernel
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -300,8 +300,6 @@ def _product_change(count: int, sorted: bool, primals: Any, tangents: Any) -> tu
     slope = jax.ops.segment_sum(others * change, segment_ids, count, sorted)
     return _product(data, segment_ids, count, sorted), slope
 
-
-_segment_prod = compiled(_product, 2, 3)
 
 _own: dict[str, Callable[..., Any]] = {
     "rsqrt": lax.rsqrt,
@@ -324,7 +322,7 @@ _compiled = {
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **_compiled,
-    **{name: _shared[name] for name in ("nonzero", "getitem", "eig")},
+    **{name: _shared[name] for name in ("nonzero", "eig")},
     # A number as the exponent is a constant: x ** 2 is a product, with a better gradient.
     "power": jnp.power,
     "split": _over_lists(_compiled["split"]),
@@ -343,14 +341,15 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "solve_triangular": compiled(solve_triangular, 2),
     "top_k": compiled(top_k, 1, 2),
     "bincount": bincount,
+    "getitem": getitem,
     "scatter": compiled(scatter, 2),
     "scatter_update": compiled(scatter_update),
     "slice": slice,
     "slice_update": compiled(slice_update),
     "one_hot": one_hot,
-    "segment_sum": segment_sum,
-    "segment_max": segment_max,
-    "segment_prod": segment_prod,
+    "segment_sum": _segmented(jax.ops.segment_sum),
+    "segment_max": _segmented(jax.ops.segment_max),
+    "segment_prod": _segmented(_product),
     "fft": compiled(fft, 2, 3),
     "irfft": compiled(irfft, 2),
     "view": compiled(view, 1),

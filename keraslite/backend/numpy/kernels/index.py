@@ -19,11 +19,7 @@ def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
     return np.take_along_axis(x, indices, -1), indices.astype("int32")
 
 
-def bincount(
-    x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False
-) -> Array:
-    if sparse:
-        raise NotImplementedError("`bincount` has no sparse result here. Pass `sparse=False`.")
+def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Array:
     if weights is None:
         weights = np.ones(x.shape, "int32")
     length = max(minlength, int(x.max()) + 1 if x.size else 0)

@@ -26,8 +26,7 @@ def imag(x: _Tensor) -> _Tensor:
     return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
 
 
-def make_complex(real: _Tensor, imag: _Tensor) -> _Tensor:
-    return tf.complex(real, imag)
+make_complex = tf.complex
 
 
 def fft(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable as _Callable
 from typing import Any
 
 import numpy as _np
@@ -167,35 +168,24 @@ def one_hot(x: _Tensor, num_classes: int, axis: int = -1, dtype: str = "float32"
     )
 
 
-def _segments(ids: _Tensor, count: Any) -> Any:
-    return tf.reduce_max(ids) + 1 if count is None else count
+def _segmented(native: _Callable[..., _Tensor]) -> _Callable[..., _Tensor]:
+    def kernel(
+        data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
+    ) -> _Tensor:
+        ids = _position(segment_ids)
+        count = tf.reduce_max(ids) + 1 if num_segments is None else num_segments
+        return native(data=data, segment_ids=ids, num_segments=count)
+
+    return kernel
 
 
-def segment_sum(
-    data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
-) -> _Tensor:
-    ids = _position(segment_ids)
-    return _raw.UnsortedSegmentSum(
-        data=data, segment_ids=ids, num_segments=_segments(ids, num_segments)
-    )
+segment_sum = _segmented(_raw.UnsortedSegmentSum)
+segment_prod = _segmented(_raw.UnsortedSegmentProd)
 
 
-def segment_prod(
-    data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
-) -> _Tensor:
-    ids = _position(segment_ids)
-    return _raw.UnsortedSegmentProd(
-        data=data, segment_ids=ids, num_segments=_segments(ids, num_segments)
-    )
-
-
-def segment_max(
-    data: _Tensor, segment_ids: _Tensor, num_segments: int | None = None, sorted: bool = False
-) -> _Tensor:
-    ids = _position(segment_ids)
-    found = _raw.UnsortedSegmentMax(
-        data=data, segment_ids=ids, num_segments=_segments(ids, num_segments)
-    )
+@_segmented
+def segment_max(data: _Tensor, segment_ids: _Tensor, num_segments: int) -> _Tensor:
+    found = _raw.UnsortedSegmentMax(data=data, segment_ids=segment_ids, num_segments=num_segments)
     if not data.dtype.is_floating:
         return found
     # Empty segments hold the lowest finite number.

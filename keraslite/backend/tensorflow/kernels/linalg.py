@@ -59,24 +59,16 @@ def dot(x1: _Tensor, x2: _Tensor) -> _Tensor:
     return tensordot(x1, x2, [[first - 1], [second - 2]])
 
 
-def _adjoint(x: _Tensor) -> _Tensor:
-    return tf.linalg.adjoint(x)
-
-
 # Decompositions --------------------------------------------------------------------------
 
 
 def cholesky(x: _Tensor, upper: bool = False) -> _Tensor:
     found = tf.linalg.cholesky(x)
-    return _adjoint(found) if upper else found
+    return tf.linalg.adjoint(found) if upper else found
 
 
-def det(x: _Tensor) -> _Tensor:
-    return tf.linalg.det(x)
-
-
-def inv(x: _Tensor) -> _Tensor:
-    return tf.linalg.inv(x)
+det = tf.linalg.det
+inv = tf.linalg.inv
 
 
 def qr(x: _Tensor, mode: str = "reduced") -> tuple[_Tensor, _Tensor]:
@@ -87,7 +79,7 @@ def svd(x: _Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         return tf.linalg.svd(x, compute_uv=False)
     values, left, right = tf.linalg.svd(x, full_matrices=full_matrices)
-    return left, values, _adjoint(right)
+    return left, values, tf.linalg.adjoint(right)
 
 
 def slogdet(x: _Tensor) -> tuple[_Tensor, _Tensor]:

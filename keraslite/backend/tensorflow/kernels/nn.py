@@ -14,12 +14,15 @@ _raw = tf.raw_ops
 _Tensor = Any
 
 
-def relu(x: _Tensor) -> _Tensor:
-    return _raw.Relu(features=x)
+def _activation(native: Any) -> Any:
+    return lambda x: native(features=x)
 
 
-def relu6(x: _Tensor) -> _Tensor:
-    return _raw.Relu6(features=x)
+relu = _activation(_raw.Relu)
+relu6 = _activation(_raw.Relu6)
+selu = _activation(_raw.Selu)
+softplus = _activation(_raw.Softplus)
+softsign = _activation(_raw.Softsign)
 
 
 def leaky_relu(x: _Tensor, negative_slope: float = 0.2) -> _Tensor:
@@ -31,24 +34,12 @@ def elu(x: _Tensor, alpha: float = 1.0) -> _Tensor:
     return found if alpha == 1.0 else _raw.SelectV2(condition=x > 0, t=found, e=alpha * found)
 
 
-def selu(x: _Tensor) -> _Tensor:
-    return _raw.Selu(features=x)
-
-
 def gelu(x: _Tensor, approximate: bool = True) -> _Tensor:
     return tf.nn.gelu(x, approximate)
 
 
 def silu(x: _Tensor) -> _Tensor:
     return _raw.Mul(x=x, y=_raw.Sigmoid(x=x))
-
-
-def softplus(x: _Tensor) -> _Tensor:
-    return _raw.Softplus(features=x)
-
-
-def softsign(x: _Tensor) -> _Tensor:
-    return _raw.Softsign(features=x)
 
 
 def log_sigmoid(x: _Tensor) -> _Tensor:
