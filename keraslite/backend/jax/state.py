@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from keraslite.backend import _pure
 from keraslite.backend._host import MaskTable
+from keraslite.backend._pure import current as current
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
 
@@ -60,25 +62,12 @@ def strong(x: Array) -> Array:
     return jax.lax.convert_element_type(x, x.dtype) if x.aval.weak_type else x
 
 
-def current(variable: Variable) -> Array:
-    """The value of `variable` as stored or, inside a scope, as the scope has it."""
-    scope = StatelessScope.current.get()
-    found = None if scope is None else scope.get_current_value(variable)
-    return variable._storage if found is None else found
-
-
 @contextlib.contextmanager
 def isolated(
     variables: Sequence[Variable] = (), values: Sequence[Array] = ()
 ) -> Iterator[StatelessScope]:
-    """A scope that starts as the surrounding one, with `values` for `variables`."""
-    outer = StatelessScope.current.get()
-    scope = StatelessScope(collect_losses=outer is not None and outer.collect_losses)
-    if outer is not None:
-        scope.state.update(outer.state)
-    for variable, value in zip(variables, values, strict=True):
-        scope.state[id(variable)] = (variable, value)
-    with masks.temporary(), scope:
+    """As the shared `isolated`; masks attached inside are forgotten too."""
+    with masks.temporary(), _pure.isolated(variables, values) as scope:
         yield scope
 
 
