@@ -10,14 +10,15 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLING = @echo "Installing $(1) into $(VENV) ..."
 STAMPS := $(VENV)/.installed
+NO_MLX := echo "MLX has no wheel for `uname -sm` and `$(PY) -V`: its tests cannot run here." >&2
 # These say what is installed: a change of either installs again.
 NEEDS := pyproject.toml constraints.txt
 EXTRAS := jax tensorflow-cpu demo dev oracle
 
-# Two run at a time: the longest first.
-ENGINES := tensorflow jax torch numpy
+# Two run at a time: the longest first. What has a folder plugins/keraslite-* comes from there.
+ENGINES := tensorflow jax torch mlx numpy
 SUITES := $(ENGINES) integration
-TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev)
+TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev mlx)
 # numpy does not train.
 BENCHMARKS := import call $(if $(filter numpy,$(ENGINE)),,fit)
 
@@ -35,12 +36,14 @@ demo: $(STAMPS)/core $(STAMPS)/$(ENGINE) $(STAMPS)/demo
 ## test          everything: lint, types, the tests on each engine, whole programs
 test: $(TEST_NEEDS)
 	@checked=0; $(MAKE) --no-print-directory --keep-going check || checked=1; \
-	$(PY) tools/run_tests.py $(SUITES) || exit 1; \
+	$(PY) tools/run_tests.py $(SUITES:mlx=$$(cat $(STAMPS)/mlx)) || exit 1; \
 	test $$checked = 0 || { echo "The tests pass; \`make check\` does not: see the top." >&2; exit 1; }
 
 ## test-jax      the tests on one engine; also test-torch, test-tensorflow, test-numpy
+## test-mlx      the conformance kit, and its own tests, on the engine of plugins/keraslite-mlx
 ## test-integration   whole programs, the built wheel, interchange with Keras
 $(SUITES:%=test-%): test-%: $(TEST_NEEDS)
+	@test $* != mlx || test -s $(STAMPS)/mlx || { $(NO_MLX); exit 1; }
 	$(PY) tools/run_tests.py $*
 
 ## check         lint and types
@@ -69,7 +72,7 @@ bench: $(STAMPS)/$(ENGINE) $(STAMPS)/dev $(STAMPS)/oracle
 
 ## clean         remove all that these targets made, .venv too
 clean:
-	rm -rf $(VENV) build dist demo_output *.egg-info
+	rm -rf $(VENV) build dist demo_output *.egg-info plugins/*/*.egg-info plugins/*/build
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -100,6 +103,14 @@ $(EXTRAS:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/core
 	$(call INSTALLING,what \`$*\` needs)
 	@$(PIP) --editable ".[$*]"
 	@touch $@
+
+# The stamp names the suite, or nothing where there is no wheel: then `make test` leaves it out.
+$(STAMPS)/mlx: $(STAMPS)/core plugins/keraslite-mlx/pyproject.toml
+	$(call INSTALLING,mlx)
+	@if $(PIP) --only-binary mlx,mlx-cpu --editable plugins/keraslite-mlx 2> $@.log; then \
+		echo mlx > $@; \
+	elif grep -q "No matching distribution found for mlx" $@.log; then $(NO_MLX); : > $@; \
+	else cat $@.log >&2; exit 1; fi
 
 # numpy comes with the core; an engine of another package is for the user to install.
 $(STAMPS)/%: $(STAMPS)/core

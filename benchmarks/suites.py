@@ -31,6 +31,10 @@ def _native(engine: str) -> Any:
     return importlib.import_module(f"benchmarks.native.{engine}")
 
 
+# The same for the call of an op on small tensors. Others are not promised anything.
+ADD_LIMITS = {"jax": 1.1, "torch": 1.5}
+
+
 def fit(engine: str, quick: bool) -> list[Row]:
     """First epoch (with compiling) and steady steps of four models; throughput of `predict`."""
     steps, rounds = (60, 3) if quick else (200, 7)
@@ -72,11 +76,11 @@ def _predict(model: Any, x: np.ndarray) -> Callable[[], object]:
 
 
 def call(engine: str, quick: bool) -> list[Row]:
-    """One `Dense`, ten of them in a model, and `predict` of one sample, all eager."""
+    """An op, symbolic ops, a `Dense`, ten of them in a model, `predict` of one sample."""
     rounds, times = (7, 50) if quick else (15, 200)
     x = np.random.default_rng(0).normal(size=(BATCH, 64)).astype("float32")
     native = _native(engine)
-    rows = []
+    rows = [_add(engine, 4 * rounds, 2 * times), *_chains(rounds // 3)]
 
     contenders = {"by hand": repeat(native.dense(x), times)}
     for rival, keras in _rivals().items():
@@ -103,6 +107,39 @@ def call(engine: str, quick: bool) -> list[Row]:
 
 def _call(layer: Any, tensor: Any) -> Callable[[], object]:
     return lambda: layer(tensor)
+
+
+def _add(engine: str, rounds: int, times: int) -> Row:
+    x = np.ones((3, 4), "float32")
+    contenders = {"by hand": repeat(_native(engine).add(x), times)}
+    for rival, keras in _rivals().items():
+        contenders[rival] = repeat(_add_call(keras.ops.add, keras.ops.convert_to_tensor(x)), times)
+    limits = {"by hand": ADD_LIMITS[engine]} if engine in ADD_LIMITS else {}
+    return Row("ops.add of 3 x 4", "us", in_turns(contenders, rounds), times, limits)
+
+
+def _add_call(add: Callable[[Any, Any], object], tensor: Any) -> Callable[[], object]:
+    return lambda: add(tensor, tensor)
+
+
+def _chains(rounds: int) -> list[Row]:
+    """Symbolic calls: models of nothing but a chain of ops, built from start to end."""
+    contenders = {rival: _build_chain(keras, 200) for rival, keras in _rivals().items()}
+    seconds = in_turns(contenders, rounds, 1)
+    rows = [Row("symbolic op, chain of 200", "us", seconds, 200, {"keras": 1.0})]
+    # Keras calls itself too deeply on a long one.
+    long = {"keraslite": _build_chain(_rivals()["keraslite"], 1000)}
+    return [*rows, Row("symbolic op, chain of 1,000", "us", in_turns(long, rounds, 1), 1000)]
+
+
+def _build_chain(keras: Any, length: int) -> Callable[[], object]:
+    def build() -> object:
+        inputs = x = keras.Input((8,))
+        for _ in range(length):
+            x = keras.ops.add(x, 1.0)
+        return keras.Model(inputs, x)
+
+    return build
 
 
 def imports(engine: str, quick: bool) -> list[Row]:

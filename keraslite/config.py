@@ -21,6 +21,7 @@ _settings: dict[str, Any] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "backend": None,
+    "portable_random": False,
 }
 _flags: dict[str, Any] = {
     "traceback_filtering": True,
@@ -65,6 +66,7 @@ def _read_file() -> None:
         ("floatx", set_floatx),
         ("epsilon", set_epsilon),
         ("image_data_format", set_image_data_format),
+        ("portable_random", set_portable_random),
     ):
         if key in found:
             setter(found[key])
@@ -121,6 +123,34 @@ def set_image_data_format(data_format: str) -> None:
         ValueError: if `data_format` is neither `"channels_last"` nor `"channels_first"`.
     """
     _settings["image_data_format"] = _one_of("data_format", str(data_format), _FORMATS)
+
+
+def portable_random() -> bool:
+    """Whether one seed gives the same random numbers on all engines, False by default."""
+    return _settings["portable_random"]
+
+
+def set_portable_random(value: bool) -> None:
+    """Choose between the engine's own random numbers and those that all engines share.
+
+    An engine's own generator is the fastest; with portable numbers a training with dropout
+    can be compared between engines. `KERAS_PORTABLE_RANDOM=1` in the environment, or
+    `"portable_random": true` in `keras.json`, sets it from the start. A compiled step keeps
+    what was set when it was compiled. Initial weights are the same everywhere in any case.
+
+    Args:
+        value: True for numbers that are the same on all engines.
+
+    Raises:
+        ValueError: if `value` is not a bool.
+
+    Example:
+        >>> set_portable_random(True)
+        >>> keras.random.uniform((2,), seed=1)  # the same on every engine
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"`portable_random` must be True or False. Received: {value!r}")
+    _settings["portable_random"] = value
 
 
 def standardize_data_format(data_format: str | None) -> str:
@@ -236,4 +266,11 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(_ELSEWHERE[name]), name)
 
 
+def _read_environment() -> None:
+    text = os.environ.get("KERAS_PORTABLE_RANDOM", "")
+    if text:
+        set_portable_random(_one_of("KERAS_PORTABLE_RANDOM", text, ("0", "1")) == "1")
+
+
 _read_file()
+_read_environment()

@@ -1,8 +1,9 @@
 """Run pytest once per engine, two engines at a time, then the integration tests.
 
-    python tools/run_tests.py jax torch tensorflow numpy integration
+    python tools/run_tests.py jax torch tensorflow numpy mlx integration
 
-Each engine has a process of its own, with KERAS_BACKEND set. A failure does not stop the
+Of an engine under plugins/ these are the conformance kit and its own tests. Each engine has a
+process of its own, with KERAS_BACKEND set. A failure does not stop the
 others. At the end stand the failed tests, each with the first line of its error (with CI=true
 also with its traceback), and the sums; the exit status is 1 if anything failed.
 """
@@ -77,17 +78,17 @@ class Result:
 def run(step: str, shared: bool) -> Result:
     """Run the tests of an engine, or the integration tests; `shared`: others run beside it."""
     env = {**os.environ, **(ONE_THREAD if shared else {}), "PYTHONUNBUFFERED": "1"}
-    folder = "integration_tests" if step == INTEGRATION else "tests"
+    folders, options = what(step)
     if step != INTEGRATION:
         env["KERAS_BACKEND"] = step
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="keraslite-tests-") as scratch:
         report = Path(scratch, "report.xml")
-        options = ["-q", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+        options += ["-q", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
         # The old form of the report names the file of each test.
         options += [f"--junit-xml={report}", "-o", "junit_family=xunit1"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", folder, *options],
+            [sys.executable, "-m", "pytest", *folders, *options],
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -105,10 +106,21 @@ def run(step: str, shared: bool) -> Result:
     # A run that broke before or beside its tests is one failure all the same.
     if status and not any(case.outcome == "failed" for case in cases):
         tail = "\n".join(["E pytest ended with status " + str(status), *output[-30:]])
-        cases.append(Case(f"{folder} (the run itself)", "failed", 0.0, tail))
+        cases.append(Case(f"{folders[-1]} (the run itself)", "failed", 0.0, tail))
     result = Result(step, time.monotonic() - start, cases)
     say(step, start, f"done, {counts(result)}")
     return result
+
+
+def what(step: str) -> tuple[list[str], list[str]]:
+    """The folders with the tests of a step, and the options that these need."""
+    if step == INTEGRATION:
+        return ["integration_tests"], []
+    tests = Path("plugins", f"keraslite-{step}", "tests")
+    if not (ROOT / tests).exists():
+        return ["tests"], []
+    known = ["--expected-failures", str(tests / "expected_failures.toml")]
+    return ["keraslite/testing", str(tests)], known
 
 
 def follow(step: str, lines: Iterable[str], start: float) -> Iterator[str]:

@@ -49,3 +49,8 @@ def stack(x: np.ndarray) -> Callable[[], object]:
         return h
 
     return run
+
+
+def add(x: np.ndarray) -> Callable[[], object]:
+    x = np.array(x)
+    return lambda: np.add(x, x)

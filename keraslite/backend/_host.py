@@ -1,4 +1,4 @@
-"""What several engines have in common: masks, host conversion, values of variables, errors."""
+"""What several engines have in common: masks, host conversion, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from keraslite.core import tree
 from keraslite.core.dtypes import numpy_dtype, promote, weak_name
-from keraslite.core.scopes import StatelessScope
 
 
 class MaskTable:
@@ -81,13 +80,6 @@ def nested_dtype(x: Any) -> str:
 def nested_array(x: Any, dtype: str | None = None) -> np.ndarray:
     """A new NumPy array of a number or a nested list, with the dtype of `nested_dtype`."""
     return np.array(x, dtype=numpy_dtype(dtype or nested_dtype(x)))
-
-
-def holder(variable: Any) -> Any:
-    """What holds the value of a variable: a tensor of the current scope, or its storage."""
-    scope = StatelessScope.current.get()
-    found = None if scope is None else scope.get_current_value(variable)
-    return variable._storage if found is None else found
 
 
 def no_scalar(received: str) -> ValueError:

@@ -83,6 +83,22 @@ class LayerBase:
         raise NotImplementedError
 
 
+class VariableBase:
+    """The engine's part of every `Variable`: how its own functions take one for a tensor.
+
+    Where these prefer a protocol of their own, as `__jax_array__` is, an engine adds that; where
+    they would make a constant by way of DLPack, it gives a class without this one.
+    """
+
+    value: Tensor
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.value.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self.value.__dlpack_device__()
+
+
 class Engine(abc.ABC):
     """Base class of all engines. Abstract methods are the contract; the rest has defaults."""
 
@@ -92,10 +108,12 @@ class Engine(abc.ABC):
     tensor_types: ClassVar[frozenset[type]]
     #: Kernels by op name; see "Kernels" in ARCHITECTURE.md for their conventions.
     kernels: ClassVar[ModuleType | SimpleNamespace]
+    #: Whether tensors of one dtype hold one dtype object, so that `is` tells it; `==` otherwise.
+    interned_dtypes: ClassVar[bool] = True
     #: Extra base class of every `Layer` (a torch `Module`, a TensorFlow trackable).
     LayerBase: ClassVar[type[LayerBase]] = LayerBase
     #: Extra base class of every `Variable`.
-    VariableBase: ClassVar[type] = object
+    VariableBase: ClassVar[type] = VariableBase
     #: Extra base class of what else holds variables: optimizers, metrics, seed generators.
     StateBase: ClassVar[type] = object
 
@@ -124,7 +142,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def native_dtype(self, dtype: str) -> Any:
-        """The engine's own dtype object for a standard name, interned (`is` works)."""
+        """The engine's own dtype object for a standard name; see `interned_dtypes`."""
 
     @abc.abstractmethod
     def cast(self, x: Tensor, dtype: str) -> Tensor: ...
@@ -192,6 +210,36 @@ class Engine(abc.ABC):
         All sizes in `specs` are known. The result is `fn`'s tree with a `TensorSpec`
         in the place of each tensor; other leaves stay.
         """
+
+    # On the host -----------------------------------------------------------------
+
+    def on_host(
+        self,
+        fn: Callable[..., Sequence[np.ndarray]],
+        tensors: Sequence[Tensor],
+        specs: Sequence[TensorSpec],
+    ) -> list[Any]:
+        """`fn(*arrays) -> [array, ...]` in NumPy as a part of a computation, traced or not.
+
+        `fn` gets the values of `tensors`; `specs` tell what it returns. Strings come back
+        as NumPy arrays where the engine has none.
+        """
+        found = fn(*[self.to_numpy(x) for x in tensors])
+        return [self.from_host(x, spec.dtype) for x, spec in zip(found, specs, strict=True)]
+
+    def from_host(self, x: np.ndarray, dtype: str | None = None) -> Any:
+        """A NumPy array as a tensor; strings stay NumPy where the engine has none."""
+        if x.dtype.kind == "O" and not self.capabilities.string:
+            return x
+        return self.convert(x, dtype)
+
+    def to_sparse(self, x: Tensor) -> Tensor:
+        """A dense tensor as a sparse one."""
+        raise self.unsupported("sparse tensors")
+
+    def to_ragged(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """Rows of the given lengths, whose values stand one after the other in a vector."""
+        raise self.unsupported("ragged tensors")
 
     # Gradients -----------------------------------------------------------------
 

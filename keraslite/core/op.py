@@ -165,17 +165,18 @@ def _guard(op: Op) -> str:
         return "False"
     names = [(i, op.parameters[i].name, kind) for i, kind in op.tensors]
     first = next((name for i, name, _ in names if i not in op.apart), None)
+    same = "is" if engine.interned_dtypes else "=="
     tests = []
     for i, name, kind in names:
         test = f"type({name}) in _TENSORS"
         if i in op.apart:
             if op.apart[i] is not None:
-                test += f" and {name}.dtype is _APART[{i}]"
+                test += f" and {name}.dtype {same} _APART[{i}]"
         elif name == first:
             if op.dtype.native is not None:
                 test += f" and {name}.dtype in _DTYPES"
         elif op.dtype.compute is not None:
-            test += f" and {name}.dtype is {first}.dtype"
+            test += f" and {name}.dtype {same} {first}.dtype"
         tests.append(f"({name} is None or {test})" if kind == _OPTIONAL else test)
     # Kernels get tuples: a compiled one keeps them as keys.
     tests.extend(f"type({op.parameters[i].name}) is not list" for i in op.sequences)

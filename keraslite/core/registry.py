@@ -33,6 +33,7 @@ NAMESPACES: dict[str, str] = {
     "keras.random": "keraslite.random",
     "keras.dtype_policies": "keraslite.dtype_policies",
     "keras.quantizers": "keraslite.quantizers",
+    "keras.utils": "keraslite.utils",
 }
 #: Namespaces of which a file may name functions too. Elsewhere only classes.
 _OF_FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics")

@@ -227,12 +227,6 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         value = self.numpy()
         return value if dtype is None else value.astype(dtype, copy=False)
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.value.__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> Any:
-        return self.value.__dlpack_device__()
-
     def __float__(self) -> float:
         return float(self._scalar())
 

@@ -124,7 +124,7 @@ class Layer(BuildableLayer):
             x = args[0]
             if (
                 type(x) in _TENSORS
-                and x.dtype is self._native_dtype
+                and (x.dtype is self._native_dtype or x.dtype == self._native_dtype)
                 and x.shape == self._checked_shape
                 and _mask_of(x) is None
                 and _autocast() is None

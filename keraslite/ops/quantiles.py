@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,10 +48,13 @@ _RULE = DtypeRule(
 def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     if method not in _METHODS:
         raise ValueError(f"`method` must be one of {', '.join(_METHODS)}.")
-    rest = shapes.reduce(x, axis, keepdims)
+    return (*q, *_median_shape(x, axis, keepdims))
+
+
+def _median_shape(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if 0 in [x[i] for i in shapes.canonical_axes(axis, len(x))]:
         raise ValueError("There is no quantile of nothing: an axis is empty.")
-    return (*q, *rest)
+    return shapes.reduce(x, axis, keepdims)
 
 
 def _find(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool) -> Tensor:
@@ -58,7 +62,9 @@ def _find(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
     sizes, rank = shape(x), len(x.shape)
     axes = shapes.canonical_axes(axis, rank)
     rest = [i for i in range(rank) if i not in axes]
-    flat = reshape(transpose(x, (*rest, *axes)), (*[sizes[i] for i in rest], -1))
+    # No -1 for the sizes: where another axis is empty it could be anything.
+    count = math.prod(sizes[i] for i in axes)
+    flat = reshape(transpose(x, (*rest, *axes)), (*[sizes[i] for i in rest], count))
     ordered, absent = sort(flat), isnan(flat)
     precise = "float64" if dtype(x) == "float64" else "float32"
     q = convert_to_tensor(q, precise)
@@ -67,7 +73,7 @@ def _find(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
         last = sum(cast(logical_not(absent), "int32"), -1, keepdims=True) - 1
         blank = all(absent, -1, keepdims=True)
     else:
-        last = shape(flat)[-1] - 1
+        last = count - 1
         blank = any(absent, -1, keepdims=True)
     place = multiply(ravel(q), maximum(cast(last, precise), 0))
     found = where(blank, float("nan"), _at(ordered, place, method, skip_nan))
@@ -182,7 +188,7 @@ def nanpercentile(
     return _nanquantile(x, _fractions("nanpercentile", q, 100, x), axis, method, keepdims)
 
 
-@composite(shapes.reduce, FLOAT)
+@composite(_median_shape, FLOAT)
 def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The middle element in order of size, or the mean of the two middle ones.
 
@@ -201,7 +207,7 @@ def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _find(x, 0.5, axis, "midpoint", keepdims, False)
 
 
-@composite(shapes.reduce, FLOAT)
+@composite(_median_shape, FLOAT)
 def nanmedian(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """As `median` without NaN; NaN where nothing is left."""
     return _find(x, 0.5, axis, "midpoint", keepdims, True)

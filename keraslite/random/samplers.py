@@ -2,20 +2,24 @@
 
 `seed` is an int, a `SeedGenerator` (each call draws other values), or None for the global
 generator, which `keras.utils.set_random_seed` makes repeatable.
+
+Each engine draws with its own generator, which is fastest; `keras.config.set_portable_random`
+chooses one that gives the same numbers on all engines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from keraslite import ops
+from keraslite import config, ops
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
 from keraslite.core.promotion import FLOAT, KEEP, DtypeRule
+from keraslite.random import portable
 from keraslite.random.seed_generator import draw_seed
 
 Shape = Sequence[int]
@@ -41,16 +45,27 @@ def _parameter(x: Any, dtype: str) -> Any:
     return x if isinstance(x, (int, float)) else ops.convert_to_tensor(x, dtype)
 
 
-_beta = kernel("random_beta", lambda *args: _beta_of_gammas(*args))
-_binomial = kernel("random_binomial", lambda *args: _binomial_of_trials(*args))
-_categorical = kernel("random_categorical")
-_dropout = kernel("random_dropout", lambda *args: _dropped(*args))
-_gamma = kernel("random_gamma")
-_normal = kernel("random_normal")
-_randint = kernel("random_randint")
-_shuffle = kernel("random_shuffle")
-_truncated_normal = kernel("random_truncated_normal")
-_uniform = kernel("random_uniform")
+def _sampler(name: str, shared: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
+    """The engine's kernel of this name, or the portable sampler where that is asked for."""
+    own = kernel(f"random_{name}", shared)
+    everywhere = portable.SAMPLERS.get(name) or shared
+
+    def draw(*args: Any) -> Tensor:
+        return (everywhere if config.portable_random() else own)(*args)
+
+    return draw
+
+
+_beta = _sampler("beta", lambda *args: _beta_of_gammas(*args))
+_binomial = _sampler("binomial", lambda *args: _binomial_of_trials(*args))
+_categorical = _sampler("categorical")
+_dropout = _sampler("dropout", lambda *args: _dropped(*args))
+_gamma = _sampler("gamma")
+_normal = _sampler("normal")
+_randint = _sampler("randint")
+_shuffle = _sampler("shuffle")
+_truncated_normal = _sampler("truncated_normal")
+_uniform = _sampler("uniform")
 
 
 def normal(

@@ -18,8 +18,8 @@ from keraslite.core.variable import Variable
 from keraslite.ops.arithmetic import add
 from keraslite.ops.core import copy
 
-#: Engines without arithmetic on uint32 choose another dtype.
-_DTYPE: str = getattr(engine.kernels, "seed_dtype", "uint32")
+#: Of seeds. Engines without arithmetic on uint32 choose another dtype.
+SEED_DTYPE: str = getattr(engine.kernels, "seed_dtype", "uint32")
 
 
 def make_default_seed() -> int:
@@ -64,11 +64,11 @@ class SeedGenerator(Configurable, engine.StateBase):  # type: ignore[name-define
             raise ValueError(f"SeedGenerator: `seed` must be an int. Received: {describe(seed)}")
         self.name = name or auto_name("seed_generator")
         self.seed = int(seed)
-        self._step = np.array([0, 1], _DTYPE)
+        self._step = np.array([0, 1], SEED_DTYPE)
         with name_scope(self.name, caller=self):
             self.state = Variable(
                 _start(self.seed),
-                dtype=_DTYPE,
+                dtype=SEED_DTYPE,
                 trainable=False,
                 autocast=False,
                 aggregation="none",
@@ -94,7 +94,7 @@ class SeedGenerator(Configurable, engine.StateBase):  # type: ignore[name-define
 
 
 def _start(seed: int) -> np.ndarray:
-    return np.array([seed % 2**32, 0], _DTYPE)
+    return np.array([seed % 2**32, 0], SEED_DTYPE)
 
 
 _global: SeedGenerator | None = None
@@ -133,11 +133,11 @@ def draw_seed(seed: Any) -> Tensor:
     if seed is None:
         return global_seed_generator().next()
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
-        return engine.convert(_start(int(seed)), _DTYPE)
+        return engine.convert(_start(int(seed)), SEED_DTYPE)
     if isinstance(seed, Variable):
         seed = seed.value
     if (engine.is_tensor(seed) or isinstance(seed, np.ndarray)) and tuple(seed.shape) == (2,):
-        return engine.convert(seed, _DTYPE)
+        return engine.convert(seed, SEED_DTYPE)
     if isinstance(seed, KerasTensor):
         return seed
     raise ValueError(

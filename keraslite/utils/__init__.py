@@ -24,17 +24,31 @@ from keraslite.training.data import (
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
 )
+from keraslite.utils import bounding_boxes, legacy
+from keraslite.utils.config import Config
+from keraslite.utils.datasets import (
+    text_dataset_from_directory,
+    timeseries_dataset_from_array,
+)
+from keraslite.utils.directories import image_dataset_from_directory
+from keraslite.utils.feature_space import FeatureSpace
+from keraslite.utils.images import array_to_img, img_to_array, load_img, save_img
 from keraslite.utils.labels import normalize, to_categorical
 from keraslite.utils.progbar import Progbar
 from keraslite.utils.random import set_random_seed
+from keraslite.utils.sequences import pad_sequences
 
 Sequence = PyDataset
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -43,14 +57,22 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

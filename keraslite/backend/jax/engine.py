@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keraslite.backend._host import holder, nested_array, nested_dtype, no_scalar
+from keraslite.backend import contract
+from keraslite.backend._host import nested_array, nested_dtype, no_scalar
+from keraslite.backend._pure import current
 from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
 from keraslite.backend.jax.dtypes import name_of, native
 from keraslite.backend.jax.kernels import control, kernels
@@ -43,7 +45,7 @@ def _subclasses(cls: type) -> set[type]:
     return {cls}.union(*(_subclasses(sub) for sub in cls.__subclasses__()))
 
 
-class VariableBase:
+class VariableBase(contract.VariableBase):
     """Lets `jax.numpy.asarray` and `jax.numpy` functions take a `Variable`."""
 
     value: Any
@@ -169,13 +171,31 @@ class JaxEngine(Engine):
             found = jax.eval_shape(lambda *tensors: pack(fn(*tensors)), *arguments)
         return found.unpack(lambda x: TensorSpec(tuple(x.shape), name_of(x.dtype)))
 
+    # On the host ---------------------------------------------------------------------
+
+    def on_host(
+        self,
+        fn: Callable[..., Sequence[np.ndarray]],
+        tensors: Sequence[Tensor],
+        specs: Sequence[TensorSpec],
+    ) -> list[Any]:
+        if not any(isinstance(x, jax.core.Tracer) for x in tensors):
+            return super().on_host(fn, tensors, specs)
+        results = [jax.ShapeDtypeStruct(spec.shape, native(spec.dtype)) for spec in specs]
+
+        def run(*arrays: Any) -> list[np.ndarray]:
+            found = fn(*[np.asarray(x) for x in arrays])
+            return [x.astype(s.dtype) for x, s in zip(found, results, strict=True)]
+
+        return list(jax.pure_callback(run, results, *tensors, vmap_method="sequential"))
+
     # Gradients -----------------------------------------------------------------------
 
     def value_and_grad(
         self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
     ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
-        wanted = [v for v in variables if jnp.issubdtype(holder(v).dtype, jnp.inexact)]
-        result, grads = _differentiate(fn, wanted, [holder(v) for v in wanted])
+        wanted = [v for v in variables if jnp.issubdtype(current(v).dtype, jnp.inexact)]
+        result, grads = _differentiate(fn, wanted, [current(v) for v in wanted])
         found = dict(zip(map(id, wanted), grads, strict=True))
         return result, [found.get(id(v)) for v in variables]
 

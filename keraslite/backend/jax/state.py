@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from keraslite.backend._host import MaskTable, holder
+from keraslite.backend import _pure
+from keraslite.backend._host import MaskTable
+from keraslite.backend._pure import current
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
 
@@ -64,14 +66,8 @@ def strong(x: Array) -> Array:
 def isolated(
     variables: Sequence[Variable] = (), values: Sequence[Array] = ()
 ) -> Iterator[StatelessScope]:
-    """A scope that starts as the surrounding one, with `values` for `variables`."""
-    outer = StatelessScope.current.get()
-    scope = StatelessScope(collect_losses=outer is not None and outer.collect_losses)
-    if outer is not None:
-        scope.state.update(outer.state)
-    for variable, value in zip(variables, values, strict=True):
-        scope.state[id(variable)] = (variable, value)
-    with masks.temporary(), scope:
+    """As the shared `isolated`; masks attached inside are forgotten too."""
+    with masks.temporary(), _pure.isolated(variables, values) as scope:
         yield scope
 
 
@@ -136,7 +132,7 @@ def with_state(
     """
     variables: list[Variable] = []
     while True:
-        values = [holder(v) for v in variables]
+        values = [current(v) for v in variables]
         try:
             outputs, values = run([pure(fn, variables) for fn in fns], values)
         except Unlisted as found:

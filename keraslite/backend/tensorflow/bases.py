@@ -13,7 +13,7 @@ _FUNCTIONS = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.C
 _Trackable = tf.__internal__.tracking.Trackable
 
 
-class VariableBase:
+class VariableBase(contract.VariableBase):
     """Lets `tf` functions take a `Variable`, and a tape give the gradient for one."""
 
     value: Any

@@ -189,6 +189,31 @@ class TensorflowEngine(Engine):
             lambda x: TensorSpec(self.shape(x), self.dtype(x)) if s.is_tensor(x) else x, outputs
         )
 
+    # On the host -------------------------------------------------------------------
+
+    def on_host(
+        self,
+        fn: Callable[..., Sequence[np.ndarray]],
+        tensors: Sequence[Tensor],
+        specs: Sequence[TensorSpec],
+    ) -> list[Any]:
+        if tf.executing_eagerly():
+            return super().on_host(fn, tensors, specs)
+        dtypes = [numpy_dtype(spec.dtype) for spec in specs]
+
+        def run(*arrays: Any) -> list[np.ndarray]:
+            found = fn(*map(np.asarray, arrays))
+            return [x.astype(dtype) for x, dtype in zip(found, dtypes, strict=True)]
+
+        found = tf.numpy_function(run, list(tensors), [s.NATIVE[spec.dtype] for spec in specs])
+        return [tf.ensure_shape(x, spec.shape) for x, spec in zip(found, specs, strict=True)]
+
+    def to_sparse(self, x: Tensor) -> Tensor:
+        return tf.sparse.from_dense(x)
+
+    def to_ragged(self, values: Tensor, lengths: Tensor) -> Tensor:
+        return tf.RaggedTensor.from_row_lengths(values, lengths)
+
     # Gradients ---------------------------------------------------------------------
 
     value_and_grad = staticmethod(gradients.value_and_grad)

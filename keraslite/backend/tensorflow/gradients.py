@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keraslite.backend._host import holder, no_scalar
+from keraslite.backend._host import no_scalar
+from keraslite.backend._pure import current
 from keraslite.backend.tensorflow import support as s
 from keraslite.core import tree
 from keraslite.core.scopes import StatelessScope
@@ -20,7 +21,7 @@ def value_and_grad(
     fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
 ) -> tuple[tuple[Tensor, Any], list[Tensor | None]]:
     """See `Engine.value_and_grad`."""
-    return _differentiate(fn, [holder(v) for v in variables])
+    return _differentiate(fn, [current(v) for v in variables])
 
 
 def value_and_grad_of(

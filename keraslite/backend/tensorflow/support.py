@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keraslite.backend._host import holder
+from keraslite.backend._pure import current
 from keraslite.core import dtypes
 from keraslite.core.scopes import StatelessScope
 
@@ -205,5 +205,5 @@ def isolated(values: Iterable[tuple[Any, Tensor]] = ()) -> Iterator[StatelessSco
 
 def current_value(variable: Any) -> Tensor:
     """The tensor of a variable in the current scope, in its own dtype."""
-    found = holder(variable)
+    found = current(variable)
     return found.value() if found is variable._storage else found

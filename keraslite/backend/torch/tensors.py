@@ -14,6 +14,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
+from keraslite.backend import contract
 from keraslite.backend._host import nested_array
 from keraslite.core import dtypes, tree
 
@@ -32,7 +33,7 @@ NUMBERS = frozenset({bool, int, float, complex})
 _CARRIERS = {"bfloat16": np.int16, "float8_e4m3fn": np.uint8, "float8_e5m2": np.uint8}
 
 
-class VariableBase:
+class VariableBase(contract.VariableBase):
     """The engine's part of every `Variable`: torch's functions accept it as a tensor."""
 
     value: torch.Tensor

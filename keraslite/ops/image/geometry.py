@@ -339,11 +339,11 @@ def perspective_transform(
         array([0., 0., 1.])
     """
     start, end = (np.reshape(p, (-1, 4, 2)) for p in (start_points, end_points))
-    places = _projected(_projection(end, start))
+    places = _projected(projection(end, start))
     return _resampled(images, places, interpolation, "constant", fill_value, data_format)
 
 
-def _projection(source: Tensor, target: Tensor) -> Tensor:
+def projection(source: Tensor, target: Tensor) -> Tensor:
     """The coefficients `(count, 8)` of the map that takes four points to four others.
 
     Each pair gives two equations that are linear in the coefficients.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from keraslite.backend.numpy.kernels import arrays, control, index, nn, random, special
+import numpy as np
+
+from keraslite.backend._loops import PythonLoops
+from keraslite.backend.numpy.kernels import arrays, index, nn, random, special
 
 kernels = SimpleNamespace(
     **arrays.KERNELS,
     **index.KERNELS,
     **special.KERNELS,
     **nn.KERNELS,
-    **control.KERNELS,
+    **PythonLoops(np).table(),
     **random.KERNELS,
 )

@@ -32,7 +32,7 @@ def einsum(subscripts: str, *operands: Array) -> Array:
 
 
 def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     # An infinite maximum is the result; subtracting it would give nan.
     top = np.where(np.isfinite(top), top, np.zeros_like(top))
     total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

@@ -50,6 +50,8 @@ def _region(inputs: Array, start_indices: Any, shape: Sequence[int]) -> tuple[sl
     found = []
     for size, start, length in zip(inputs.shape, start_indices, shape, strict=True):
         length = size - int(start) if length == -1 else length
+        if length > size:
+            raise ValueError(f"{length} elements of an axis of {size}.")
         start = min(max(int(start), 0), size - length)
         found.append(slice(start, start + length))
     return tuple(found)

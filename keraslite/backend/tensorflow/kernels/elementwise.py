@@ -85,11 +85,16 @@ def arctan2(x1: _Tensor, x2: _Tensor) -> _Tensor:
 
 def logaddexp(x1: _Tensor, x2: _Tensor) -> _Tensor:
     x1, x2 = s.pair(x1, x2)
-    top = _raw.Maximum(x=x1, y=x2)
+    # Selected, because at equal numbers the gradients of a maximum and an absolute value would
+    # not be one half each.
+    first = _raw.GreaterEqual(x=x1, y=x2)
+    top = _raw.SelectV2(condition=first, t=x1, e=x2)
+    low = _raw.SelectV2(condition=first, t=x2, e=x1)
     # Infinities of one sign would give `inf - inf`.
     finite = _raw.IsFinite(x=top)
-    gap = _raw.SelectV2(condition=finite, t=-_raw.Abs(x=x1 - x2), e=_raw.ZerosLike(x=top))
-    return _raw.SelectV2(condition=finite, t=top + _raw.Log1p(x=_raw.Exp(x=gap)), e=top)
+    gap = _raw.SelectV2(condition=finite, t=low - top, e=_raw.ZerosLike(x=top))
+    found = top + _raw.Log1p(x=_raw.Exp(x=gap))
+    return _raw.SelectV2(condition=finite, t=found, e=_raw.Maximum(x=x1, y=x2))
 
 
 # Functions of any number -----------------------------------------------------------------

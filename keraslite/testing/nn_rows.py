@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import keras as oracle
 import numpy as np
 
-from tests.ops.table import FLOATS, Fixed, Row
+from keraslite.testing.oracle import oracle
+from keraslite.testing.table import FLOATS, Fixed, Row
 
 _rng = np.random.default_rng(11)
 
@@ -26,19 +26,6 @@ TARGETS = _rng.dirichlet(np.ones(4), 3)
 LABELS = Fixed(np.array([0, 3, 1], "int32"))
 FEATURES = _rng.uniform(0.5, 2, (4,))
 QUERY, KEYS, VALUES = _sample(2, 3, 4, 8) / 3, _sample(2, 5, 4, 8) / 3, _sample(2, 5, 4, 8) / 3
-
-
-def keras(name: str) -> Callable[..., Any]:
-    """The same op of the real keras, on the same engine."""
-
-    def narrow(x: Any) -> Any:
-        return x.astype("float32") if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
-
-    def reference(*args: Any, **kwargs: Any) -> Any:
-        found = getattr(oracle.ops, name)(*map(narrow, args), **kwargs)
-        return oracle.tree.map_structure(oracle.ops.convert_to_numpy, found)
-
-    return reference
 
 
 def _sigmoid(x: Any) -> Any:
@@ -139,7 +126,7 @@ def _windows(name: str, image: np.ndarray, kernel: np.ndarray, gradient: bool) -
         {"strides": (3, 2, 1)[:rank]},
     ]
     return [
-        Row(name, [image, kernel], keras(name), each, loose=10,
+        Row(name, [image, kernel], oracle(name), each, loose=10,
             label="-".join(map(str, [rank, *each.values()])),
             gradient=gradient and each in options[:3])
         for each in options
@@ -153,21 +140,21 @@ CONVOLUTIONS = [
     *_windows("depthwise_conv", SEQUENCE, _sample(3, 4, 2), False),
     *(r for r in _windows("depthwise_conv", IMAGE, _sample(3, 2, 4, 2), True)
       if r.kwargs != {"strides": (3, 2)}),
-    *(Row(name, [IMAGE, kernel], keras(name), {"strides": strides, "padding": padding},
+    *(Row(name, [IMAGE, kernel], oracle(name), {"strides": strides, "padding": padding},
           label=f"{strides}-{padding}", loose=10, gradient=strides == 2)
       for name, kernel in (("conv_transpose", _sample(3, 4, 5, 4)),)
       for strides in (1, 2, 3) for padding in ("valid", "same")),
-    Row("conv_transpose", [IMAGE, _sample(3, 4, 5, 4)], keras("conv_transpose"),
+    Row("conv_transpose", [IMAGE, _sample(3, 4, 5, 4)], oracle("conv_transpose"),
         {"strides": 2, "padding": "same", "output_padding": 1}, label="more", loose=10),
-    Row("conv_transpose", [SEQUENCE, _sample(3, 5, 4)], keras("conv_transpose"),
+    Row("conv_transpose", [SEQUENCE, _sample(3, 5, 4)], oracle("conv_transpose"),
         {"dilation_rate": 2}, label="dilated", loose=10),
-    Row("conv", [IMAGE, _sample(3, 2, 2, 6)], keras("conv"), label="groups", loose=10),
+    Row("conv", [IMAGE, _sample(3, 2, 2, 6)], oracle("conv"), label="groups", loose=10),
     Row("conv", [np.moveaxis(IMAGE, -1, 1), _sample(3, 2, 4, 6)],
-        lambda x, k, data_format: np.moveaxis(keras("conv")(np.moveaxis(x, 1, -1), k), -1, 1),
+        lambda x, k, data_format: np.moveaxis(oracle("conv")(np.moveaxis(x, 1, -1), k), -1, 1),
         {"data_format": "channels_first"}, label="first", loose=10),
     Row("separable_conv", [IMAGE, _sample(3, 2, 4, 2), _sample(1, 1, 8, 5)],
-        keras("separable_conv"), {"padding": "same"}, loose=20, gradient=True, label="same"),
-    *(Row(name, [x, 2], keras(name), {"strides": strides, "padding": padding},
+        oracle("separable_conv"), {"padding": "same"}, loose=20, gradient=True, label="same"),
+    *(Row(name, [x, 2], oracle(name), {"strides": strides, "padding": padding},
           label=f"{x.ndim}-{strides}-{padding}", gradient=strides == 2)
       for name in ("max_pool", "average_pool") for x in (SEQUENCE, IMAGE, VOLUME)
       for strides in (1, 2) for padding in ("valid", "same")),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import keras as oracle
 import numpy as np
 
-from tests.ops.rows import (
+from keraslite.testing.oracle import oracle
+from keraslite.testing.rows import (
     CUBE,
     MASK,
     ROW,
@@ -20,7 +20,7 @@ from tests.ops.rows import (
     _segments,
     ints,
 )
-from tests.ops.table import ALL, FLOATS, NUMBERS, Fixed, Row
+from keraslite.testing.table import ALL, FLOATS, NUMBERS, Fixed, Row
 
 _rng = np.random.default_rng(13)
 NAN = np.nan
@@ -34,18 +34,6 @@ STACK = SQUARE + 0.3 * _rng.uniform(size=(2, 3, 3))
 SIGNAL = _rng.uniform(-1, 1, (2, 18))
 TIES = np.array([2.0, 1.0, 2.0, 5.0, 1.0, 2.0])
 ROWS_OF_TIES = np.array([[1.0, 2.0], [0.0, 5.0], [1.0, 2.0], [0.0, 3.0]])
-
-
-def _keras(name: str) -> Any:
-    """The op of the real Keras, on the same engine."""
-
-    def compute(*args: Any, **kwargs: Any) -> Any:
-        found = getattr(oracle.ops, name)(*args, **kwargs)
-        pairs = found if isinstance(found, (tuple, list)) else [found]
-        arrays = [oracle.ops.convert_to_numpy(x) for x in pairs]
-        return arrays if isinstance(found, (tuple, list)) else arrays[0]
-
-    return compute
 
 
 def _complex(x: Any) -> Any:
@@ -280,14 +268,14 @@ STFT = [(SIGNAL, 6, 3, 6), (SIGNAL, 6, 4, 8)]
 WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0, 0.5, 0.25], "float32")
 for _i, _case in enumerate(STFT):
     FOURIER += [
-        Row("stft", _case, _keras("stft"), gradient=True, loose=8, label=str(_i or "")),
-        Row("stft", _case, _keras("stft"), {"center": False, "window": "hamming"}, loose=8,
+        Row("stft", _case, oracle("stft"), gradient=True, loose=8, label=str(_i or "")),
+        Row("stft", _case, oracle("stft"), {"center": False, "window": "hamming"}, loose=8,
             label=f"{_i}-plain"),
     ]  # fmt: skip
 FOURIER += [
     Row("stft", [SIGNAL, 5, 2, 9], _stft, label="odd", loose=8),
-    Row("stft", STFT[0], _keras("stft"), {"window": WEIGHTS}, loose=8, label="weights"),
-    Row("stft", STFT[0], _keras("stft"), {"window": None, "center": False}, loose=8, label="none"),
+    Row("stft", STFT[0], oracle("stft"), {"window": WEIGHTS}, loose=8, label="weights"),
+    Row("stft", STFT[0], oracle("stft"), {"window": None, "center": False}, loose=8, label="none"),
 ]
 
 #: Matrices for `rearrange`: pattern, sizes of parts, and the same in NumPy.

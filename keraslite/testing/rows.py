@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops.table import ALL, FLOATS, INTS, NUMBERS, Fixed, Row
+from keraslite.testing.table import ALL, FLOATS, INTS, NUMBERS, Fixed, Row
 
 _rng = np.random.default_rng(7)
 X = _rng.uniform(-2, 2, (3, 4))

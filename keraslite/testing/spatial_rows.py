@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops.image_rows import FIRST, IMAGES, VOLUMES, first
-from tests.ops.nn_rows import keras
-from tests.ops.table import Fixed, Row
+from keraslite.testing.image_rows import FIRST, IMAGES, VOLUMES, first
+from keraslite.testing.oracle import oracle
+from keraslite.testing.table import Fixed, Row
 
 _rng = np.random.default_rng(29)
 # So far apart that a small step changes no order.
@@ -119,11 +119,11 @@ PATCHES = [
         )
         for x, more in ((VOLUMES, {}), (first(VOLUMES), FIRST))
     ),
-    Row("depth_to_space", [DEEP, 2], keras("depth_to_space"), gradient=True,
+    Row("depth_to_space", [DEEP, 2], oracle("depth_to_space"), gradient=True,
         dtypes=("float32", "int32", "bool")),
     Row("depth_to_space", [_shuffled, 2, "channels_first"], lambda x, *_: first(DEEP),
         label="first"),
-    Row("space_to_depth", [DEEP, 2], keras("space_to_depth"), gradient=True,
+    Row("space_to_depth", [DEEP, 2], oracle("space_to_depth"), gradient=True,
         dtypes=("float32", "int32", "bool")),
     Row("space_to_depth", [first(DEEP), 2, "channels_first"], lambda x, *_: _shuffled,
         label="first"),
@@ -245,9 +245,9 @@ def _decode_greedily(x: Any, steps: Any, merge_repeated: bool = True, mask_index
 
 
 SEQUENCE_LABELS = [
-    Row("ctc_loss", [LABELS, LOGITS, COUNTS, STEPS], keras("ctc_loss"), gradient=True, loose=4),
+    Row("ctc_loss", [LABELS, LOGITS, COUNTS, STEPS], oracle("ctc_loss"), gradient=True, loose=4),
     Row("ctc_loss", [Fixed(4 - LABELS.value), LOGITS, COUNTS, STEPS],
-        lambda *args, mask_index: keras("ctc_loss")(*args, mask_index=4), {"mask_index": -1},
+        lambda *args, mask_index: oracle("ctc_loss")(*args, mask_index=4), {"mask_index": -1},
         label="last", loose=4),
     Row("ctc_loss", [Fixed(LABELS.value[:2]), LOGITS[:2], Fixed(np.array([0, 3], "int32")),
         Fixed(np.array([2, 2], "int32"))],
