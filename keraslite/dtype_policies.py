@@ -5,6 +5,8 @@ Mixed precision after Micikevicius et al., https://arxiv.org/abs/1710.03740
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from keraslite import config
@@ -13,6 +15,8 @@ from keraslite.core import dtypes
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
 
+#: How layers can be quantized.
+MODES = ("int8", "int4", "float8")
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
@@ -97,7 +101,7 @@ class DTypePolicy:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.name == self.name
+        return type(other) is type(self) and other.get_config() == self.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
@@ -107,6 +111,203 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
+
+
+class QuantizedDTypePolicy(DTypePolicy):
+    """A policy of a quantized layer.
+
+    Args:
+        mode: how it is quantized: `"int8"`, `"int4"` or `"float8"`.
+        source_name: the policy that it had before; None for the global one.
+
+    Raises:
+        ValueError: for another mode, and for float16 with whole numbers, which overflows.
+
+    Example:
+        >>> keras.dtype_policies.get("int8_from_mixed_bfloat16").quantization_mode
+        'int8'
+    """
+
+    _modes = MODES
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        self._check_mode(mode)
+        super().__init__(source_name)
+        if mode != "float8" and self._compute_dtype == "float16":
+            raise ValueError(
+                f"The mode {mode!r} does not work with float16, which overflows. Use bfloat16 or "
+                f"float32. Received: source_name={self._name!r}"
+            )
+        self._mode, self._source_name = mode, self._name
+        self._name = f"{mode}_from_{self._name}"
+
+    def _check_mode(self, mode: Any) -> None:
+        if mode not in self._modes:
+            raise ValueError(
+                f"`mode` must be one of {', '.join(self._modes)}. Received: mode={mode!r}"
+            )
+
+    @property
+    def quantization_mode(self) -> str:
+        """How the layer is quantized."""
+        return self._mode.partition("/")[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mode": self._mode, "source_name": self._source_name}
+
+
+class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
+    """A policy of a layer that multiplies in float8.
+
+    Args:
+        mode: `"float8"`.
+        source_name: the policy that it had before; None for the global one.
+        amax_history_length: how many steps the scales look back.
+    """
+
+    def __init__(
+        self, mode: str, source_name: str | None = None, amax_history_length: int = 1024
+    ) -> None:
+        super().__init__(mode, source_name)
+        if not isinstance(amax_history_length, int):
+            raise TypeError(
+                "`amax_history_length` must be an integer. "
+                f"Received: {describe(amax_history_length)}"
+            )
+        self._amax_history_length = amax_history_length
+
+    @property
+    def amax_history_length(self) -> int:
+        """How many steps the scales look back."""
+        return self._amax_history_length
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "amax_history_length": self.amax_history_length}
+
+
+class Int4DTypePolicy(QuantizedDTypePolicy):
+    """A policy of a layer with weights in 4 bits, whose mode says the size of blocks.
+
+    Args:
+        mode: `"int4/128"`, or `"int4/-1"` without blocks.
+        source_name: the policy that it had before; None for the global one.
+    """
+
+    def _check_mode(self, mode: Any) -> None:
+        name, _, size = str(mode).partition("/")
+        number = int(size) if size.removeprefix("-").isdecimal() else 0
+        if name != "int4" or (number < 1 and number != -1):
+            raise ValueError(
+                "`mode` must look like 'int4/128', or be 'int4/-1' for no blocks. "
+                f"Received: mode={mode!r}"
+            )
+        self.mode, self.block_size = name, number
+
+
+class DTypePolicyMap(DTypePolicy, MutableMapping):
+    """A policy for each layer, by its path.
+
+    Args:
+        default_policy: of layers that are not listed; None for the global one.
+        policy_map: path or regular expression for paths -> policy.
+
+    Example:
+        >>> policies = keras.dtype_policies.DTypePolicyMap()
+        >>> policies["model/head"] = keras.DTypePolicy("mixed_bfloat16")
+        >>> model = make_model(dtype=policies)
+    """
+
+    def __init__(
+        self, default_policy: Any = None, policy_map: dict[str, DTypePolicy] | None = None
+    ) -> None:
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(f"`policy_map` must be a dict. Received: {describe(policy_map)}")
+        self._given = None if default_policy is None else get(default_policy)
+        self._policy_map = {path: get(policy) for path, policy in (policy_map or {}).items()}
+
+    @property
+    def default_policy(self) -> DTypePolicy:
+        """The policy of layers that are not listed."""
+        return self._given or dtype_policy()
+
+    @property
+    def name(self) -> str:
+        return f"map_{self.default_policy.name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        return self.default_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        return self.default_policy.variable_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        return self.default_policy.quantization_mode
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        """The policy of a path.
+
+        Raises:
+            ValueError: when several expressions fit it.
+        """
+        if key in self._policy_map:
+            return self._policy_map[key]
+        fitting = [p for p in self._policy_map if re.fullmatch(p, key)]
+        if len(fitting) > 1:
+            raise ValueError(
+                f"The path {key!r} fits several keys of the `DTypePolicyMap`: {fitting}. Make them "
+                "exclude each other, or add the path itself."
+            )
+        return self._policy_map[fitting[0]] if fitting else self.default_policy
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        if key in self._policy_map:
+            raise ValueError(
+                f"The `DTypePolicyMap` has {key!r} already: {self._policy_map[key]}. Delete it "
+                "first."
+            )
+        self._policy_map[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._policy_map[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policy_map
+
+    def __len__(self) -> int:
+        return len(self._policy_map)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policy_map)
+
+    def get_config(self) -> dict[str, Any]:
+        given = None if self._given is None else serialize(self._given)
+        policies = {path: serialize(policy) for path, policy in self._policy_map.items()}
+        return {"default_policy": given, "policy_map": policies}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> DTypePolicyMap:
+        def read(value: Any) -> Any:
+            return deserialize(value, custom_objects) if isinstance(value, dict) else value
+
+        policies = {path: read(value) for path, value in config["policy_map"].items()}
+        return cls(read(config["default_policy"]), policies)
+
+    __eq__ = DTypePolicy.__eq__
+    __hash__ = DTypePolicy.__hash__
+
+
+def quantized_policy(mode: str, source_name: str) -> QuantizedDTypePolicy:
+    """The policy of a layer that is quantized: `mode` is `"int8"`, `"int4/128"`, `"float8"`."""
+    if mode.startswith("int4/"):
+        return Int4DTypePolicy(mode, source_name)
+    cls = QuantizedFloat8DTypePolicy if mode == "float8" else QuantizedDTypePolicy
+    return cls(mode, source_name)
+
 
 _global: DTypePolicy | None = None
 
@@ -136,6 +337,9 @@ def get(identifier: Any) -> DTypePolicy:
         return deserialize(identifier)
     if isinstance(identifier, str) and identifier in _MIXED:
         return DTypePolicy(identifier)
+    if isinstance(identifier, str) and "_from_" in identifier:
+        mode, _, source = identifier.partition("_from_")
+        return quantized_policy(mode, source)
     try:
         return DTypePolicy(dtypes.standardize_dtype(identifier))
     except ValueError as error:
@@ -161,4 +365,14 @@ def deserialize(
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+__all__ = [
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "Int4DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]

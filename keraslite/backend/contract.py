@@ -83,6 +83,34 @@ class LayerBase:
         raise NotImplementedError
 
 
+class ProgramState(NamedTuple):
+    """A tensor that a program keeps, in the form that `Engine.allocate` gives."""
+
+    name: str
+    storage: Any
+    trainable: bool
+
+
+class Program(abc.ABC):
+    """A program of the engine's own framework with its state, for a layer to hold.
+
+    Attributes:
+        states: what variables of the layer share with the program.
+    """
+
+    states: Sequence[ProgramState]
+
+    @abc.abstractmethod
+    def run(
+        self, values: list[Tensor], args: tuple, kwargs: dict[str, Any], training: bool | None
+    ) -> tuple[Any, list[Tensor]]:
+        """Outputs, and what the states hold afterwards.
+
+        `values` are those of the states. Where they are the program's own storages, it may
+        write to them in place; other tensors stay as they are.
+        """
+
+
 class VariableBase:
     """The engine's part of every `Variable`: how its own functions take one for a tensor.
 
@@ -233,6 +261,24 @@ class Engine(abc.ABC):
             return x
         return self.convert(x, dtype)
 
+    # Sparse and ragged tensors ---------------------------------------------------
+
+    @property
+    def sparse_kernels(self) -> ModuleType | None:
+        """By op name, what takes sparse tensors; see `core/sparse.py`.
+
+        A kernel may return NotImplemented: the op runs on dense tensors then.
+        """
+        return None
+
+    def is_sparse(self, x: object) -> bool:
+        """Whether `x` is a sparse tensor of this engine."""
+        return False
+
+    def map_values(self, x: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        """A sparse tensor with `fn` of its values, in the same places."""
+        raise self.unsupported("sparse tensors")
+
     def to_sparse(self, x: Tensor) -> Tensor:
         """A dense tensor as a sparse one."""
         raise self.unsupported("sparse tensors")
@@ -300,6 +346,31 @@ class Engine(abc.ABC):
             return outputs
 
         return loop
+
+    # Programs of the engine's own framework ----------------------------------------
+
+    def flatten_pytree(
+        self, structure: Any
+    ) -> tuple[list[Any], Callable[[Sequence[Any]], Any], list[str]]:
+        """Leaves of a JAX pytree, a function that puts others in their places, and their names."""
+        raise self.unsupported("JAX functions as layers")
+
+    def adopt_module(self, module: Any) -> Program:
+        """A `torch.nn.Module`, moved to the default device, or the bytes of `pack_module`."""
+        raise self.unsupported("`torch.nn.Module`s as layers")
+
+    def pack_module(self, module: Any) -> bytes:
+        """A module with its state as bytes that hold Python code."""
+        raise self.unsupported("`torch.nn.Module`s as layers")
+
+    def load_program(self, path: str, endpoint: str, training_endpoint: str | None) -> Program:
+        """Endpoints of a TensorFlow SavedModel, one of them for calls in training.
+
+        Raises:
+            FileNotFoundError: if nothing is saved there.
+            ValueError: for an endpoint that it lacks.
+        """
+        raise self.unsupported("SavedModels as layers")
 
     # Odds and ends ---------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 _MISSING = object()
@@ -26,6 +27,12 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return found
+
+
+def shared_arguments(function: Callable[..., Any], local: dict[str, Any]) -> dict[str, Any]:
+    """Of the `locals()` of a function, the arguments that `function` takes too, and `kwargs`."""
+    names = inspect.signature(function).parameters.keys() & local.keys() - {"self", "kwargs"}
+    return {**{name: local[name] for name in names}, **local.get("kwargs", {})}
 
 
 class Configurable:

@@ -89,6 +89,29 @@ def node_of(tensor: KerasTensor) -> Node | None:
     return None if history is None else history.operation._inbound_nodes[history.node_index]
 
 
+def get_source_inputs(tensor: Any) -> list[KerasTensor]:
+    """The inputs that a symbolic tensor, or several, depend on.
+
+    Example:
+        >>> a, b = keras.Input((3,)), keras.Input((3,))
+        >>> keras.utils.get_source_inputs(keras.layers.Dense(2)(a) + b)  # [a, b]
+    """
+    found: list[KerasTensor] = []
+    seen: set[int] = set()
+    waiting = tree.flatten(tensor)[::-1]
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        node = node_of(tensor)
+        if node is None or node.is_input:
+            found.append(tensor)
+        else:
+            waiting.extend(reversed(node.input_tensors))
+    return found
+
+
 def sort_nodes(inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]) -> list[Node]:
     """All nodes between `inputs` and `outputs`, parents first; depth-first and iterative.
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keraslite.backend import engine
-from keraslite.core import dtypes, inference, tree
+from keraslite.core import dtypes, inference, sparse, tree
 from keraslite.core.errors import describe, short
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
@@ -226,6 +226,7 @@ _TENSORS = engine.tensor_types
 _is_tensor = engine.is_tensor
 _SCALARS = engine.capabilities.scalar_operands
 _NUMBERS = (bool, int, float, complex)
+_SPARSE = engine.capabilities.sparse
 
 
 def _frozen(x: Any) -> Any:
@@ -248,6 +249,8 @@ def _slow(op: Op, args: list[Any]) -> Any:
         if kind != _MANY and isinstance(args[i], Variable):
             args[i] = args[i].value
     try:
+        if _SPARSE and sparse.takes_part(op, args):
+            return sparse.call(op, args, _target(op, args), _ready)
         _prepare(op, args)
         return op.kernel(*args)
     except Exception as error:
@@ -355,7 +358,10 @@ class OpCall(Operation):
 
 def _symbolic(op: Op, args: list[Any]) -> Any:
     try:
+        gives_sparse = sparse.takes_part(op, args) and sparse.gives_sparse(op, args)
         outputs = infer(op, args)
+        if gives_sparse:
+            outputs.sparse = True
     except Exception as error:
         _explain(op, args, error)
         raise

@@ -82,6 +82,8 @@ from keraslite.layers.merging import (
     multiply,
     subtract,
 )
+from keraslite.layers.native import TFSMLayer, TorchModuleWrapper
+from keraslite.layers.native_jax import FlaxLayer, JaxLayer
 from keraslite.layers.normalization import BatchNormalization, LayerNormalization
 from keraslite.layers.normalization_group import (
     GroupNormalization,
@@ -136,6 +138,7 @@ from keraslite.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from keraslite.layers.rotary import RotaryEmbedding
 from keraslite.layers.shaping import Flatten, Permute, RepeatVector, Reshape
 from keraslite.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from keraslite.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
@@ -238,6 +241,7 @@ __all__ = [
     "Embedding",
     "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRU",
     "GRUCell",
     "GaussianDropout",
@@ -263,6 +267,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "JaxLayer",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -316,6 +321,7 @@ __all__ = [
     "Reshape",
     "Resizing",
     "ReversibleEmbedding",
+    "RotaryEmbedding",
     "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -332,8 +338,10 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TFSMLayer",
     "TextVectorization",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -10,9 +10,11 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core.errors import describe
+from keraslite.core.serialization import serialize_value
 from keraslite.layers.einsum_dense import EinsumDense
 from keraslite.layers.options import WeightedLayer, check_positive, known_size, own_arguments
 from keraslite.layers.regularization import Dropout
+from keraslite.layers.rotary import RotaryEmbedding
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -32,9 +34,19 @@ class BaseAttention(WeightedLayer):
     _writes_activity_regularizer = True
     #: The axes attended over.
     attention_axes: Any = (1,)
+    #: Turns queries and keys by their positions; None leaves them.
+    rotary_embedding: RotaryEmbedding | None = None
 
     def _construct(self, arguments: dict[str, Any]) -> None:
+        rotary = arguments["kwargs"].pop("rotary_embedding", None)
         super()._construct(arguments)
+        if rotary is not None:
+            if not isinstance(rotary, RotaryEmbedding):
+                raise TypeError(
+                    f"{type(self).__name__}: `rotary_embedding` must be a `RotaryEmbedding` layer. "
+                    f"Received: {describe(rotary)}"
+                )
+            self.rotary_embedding = rotary
         if self.sliding_window is not None:
             check_positive(self, sliding_window=self.sliding_window)
         self.supports_masking = True
@@ -59,6 +71,11 @@ class BaseAttention(WeightedLayer):
             raise ValueError(
                 f"Layer {self.name!r}: `value` and `key` must have as many steps. "
                 f"Received: value {tuple(value)}, key {tuple(key)}"
+            )
+        if self.rotary_embedding is not None and len(query) != 3:
+            raise ValueError(
+                f"Layer {self.name!r}: with `rotary_embedding` inputs must have shape (batch, "
+                f"steps, features). Received: query {tuple(query)}"
             )
         self._heads, (many, few), (size, value_size) = heads, heads, sizes
         self._output_features = outputs
@@ -115,23 +132,88 @@ class BaseAttention(WeightedLayer):
             query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        if self.rotary_embedding is not None:
+            q, k = self.rotary_embedding(q), self.rotary_embedding(k)
         drops = bool(training) and self.dropout > 0
         scores = None
         if len(query.shape) == 3 and not return_attention_scores and not drops:
-            context = ops.dot_product_attention(
-                q,
-                k,
-                v,
-                mask=None if mask is None else ops.expand_dims(mask, 1),
-                scale=1.0 / math.sqrt(q.shape[-1]),
-                flash_attention=self.flash_attention,
-            )
+            context = self._fused(q, k, v, mask)
         else:
             context, scores = self._attend(q, k, v, mask, training)
+        output = self._output(query, context)
+        return (output, scores) if return_attention_scores else output
+
+    def _fused(self, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        return ops.dot_product_attention(
+            q,
+            k,
+            v,
+            mask=None if mask is None else ops.expand_dims(mask, 1),
+            scale=1.0 / math.sqrt(q.shape[-1]),
+            flash_attention=self.flash_attention,
+        )
+
+    def _output(self, query: Any, context: Any) -> Any:
         if self.use_gate:
             context = context * ops.sigmoid(self._gate_dense(query))
-        output = self._output_dense(context)
-        return (output, scores) if return_attention_scores else output
+        return self._output_dense(context)
+
+    # Step by step --------------------------------------------------------------------------
+
+    def make_cache(self, batch_size: int, length: int) -> tuple[Any, Any]:
+        """Room for the keys and values of `length` steps; see `call_with_cache`.
+
+        Returns:
+            Two tensors of zeros of shape `(batch_size, length, heads, size)`.
+        """
+        return tuple(
+            ops.zeros((batch_size, length, *sizes), dtype=self.compute_dtype)
+            for sizes in self._cached_sizes()
+        )
+
+    def _cached_sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Heads and their size, of keys and of values."""
+        raise NotImplementedError
+
+    def call_with_cache(
+        self, inputs: Any, cache: tuple[Any, Any], index: Any, mask: Any = None
+    ) -> tuple[Any, tuple[Any, Any]]:
+        """Causal self-attention of some steps to themselves and to those before them.
+
+        A sequence given in parts, each with the cache that the last one returned, has the
+        outputs of `layer(inputs, inputs, use_causal_mask=True)` on the whole. All shapes
+        stay the same, so a compiled loop can call it.
+
+        Args:
+            inputs: `(batch, steps, features)`: one step or several.
+            cache: of `make_cache` or of the call before.
+            index: the position of the first of these steps: an int or a scalar tensor. With
+                these steps the sequence must not be longer than the cache.
+            mask: `(batch, length)`, False for steps in the cache that do not count.
+
+        Returns:
+            Outputs `(batch, steps, features)`, and the new cache.
+
+        Example:
+            >>> cache = layer.make_cache(batch_size=2, length=16)
+            >>> y, cache = layer.call_with_cache(x[:, :5], cache, 0)
+            >>> z, cache = layer.call_with_cache(x[:, 5:6], cache, 5)
+        """
+        inputs = ops.convert_to_tensor(inputs)
+        if not self.built:
+            self.build(inputs.shape, inputs.shape)
+        q, k, v = self._query_dense(inputs), self._key_dense(inputs), self._value_dense(inputs)
+        if self.rotary_embedding is not None:
+            q, k = (self.rotary_embedding(x, start_index=index) for x in (q, k))
+        keys, values = (
+            ops.slice_update(old, (0, index, 0, 0), new)
+            for old, new in zip(cache, (k, v), strict=True)
+        )
+        rows = ops.add(ops.arange(inputs.shape[1], dtype="int32"), index)
+        seen = self._visible(rows, ops.arange(keys.shape[1], dtype="int32"), True)
+        if mask is not None:
+            seen = ops.logical_and(seen, ops.expand_dims(ops.cast(mask, "bool"), 1))
+        return self._output(inputs, self._fused(q, keys, values, seen)), (keys, values)
 
     def _attend(self, q: Any, k: Any, v: Any, mask: Any, training: Any) -> tuple[Any, Any]:
         """Attention over any axes; `q`, `k`, `v` are `(..., heads, size)`."""
@@ -185,14 +267,27 @@ class BaseAttention(WeightedLayer):
             if given is not None:
                 mask = combine(mask, ops.expand_dims(ops.cast(given, "bool"), -2))
         if causal or self.sliding_window is not None:
-            rows = ops.expand_dims(ops.arange(ops.shape(query)[1], dtype="int32"), 1)
-            columns = ops.expand_dims(ops.arange(ops.shape(key)[1], dtype="int32"), 0)
-            if causal:
-                mask = combine(mask, ops.expand_dims(ops.greater_equal(rows, columns), 0))
-            if self.sliding_window is not None:
-                near = ops.less(ops.absolute(rows - columns), self.sliding_window)
-                mask = combine(mask, ops.expand_dims(near, 0))
+            rows, columns = (ops.arange(ops.shape(x)[1], dtype="int32") for x in (query, key))
+            mask = combine(mask, self._visible(rows, columns, causal))
         return mask
+
+    def _visible(self, rows: Any, columns: Any, causal: bool) -> Any:
+        """`(1, T, S)`: which queries see which keys, by their positions."""
+        rows, columns = ops.expand_dims(rows, 1), ops.expand_dims(columns, 0)
+        seen = ops.greater_equal(rows, columns) if causal else None
+        if self.sliding_window is not None:
+            near = ops.less(ops.absolute(rows - columns), self.sliding_window)
+            seen = near if seen is None else ops.logical_and(seen, near)
+        return ops.expand_dims(seen, 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-ready values."""
+        config = super().get_config()
+        if self.rotary_embedding is not None:
+            config["rotary_embedding"] = serialize_value(self.rotary_embedding)
+        return config
+
+    get_config._derived = True  # type: ignore[attr-defined]
 
     def compute_output_spec(
         self,
@@ -251,6 +346,10 @@ class MultiHeadAttention(BaseAttention):
         kernel_constraint, bias_constraint: applied after each update.
         use_gate: gate the heads by the sigmoid of a projection of the query.
         seed: of dropout.
+        rotary_embedding: a `RotaryEmbedding` layer that turns queries and keys by their
+            positions. Keras has no such argument.
+
+    To generate step by step, keep keys and values: see `make_cache` and `call_with_cache`.
 
     Call arguments:
         query: `(batch, T, features)`.
@@ -264,6 +363,12 @@ class MultiHeadAttention(BaseAttention):
     Returns:
         `(batch, T, features)`, and the scores when asked for.
     """
+
+    num_heads: int = 1
+    key_dim: int = 1
+    value_dim: int = 1
+    dropout: float = 0.0
+    use_bias: bool = True
 
     def __init__(
         self,
@@ -298,6 +403,9 @@ class MultiHeadAttention(BaseAttention):
     @property
     def output_shape(self) -> Any:
         return self._output_shape
+
+    def _cached_sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
 
     @property
     def query_dense(self) -> EinsumDense:

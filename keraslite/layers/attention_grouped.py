@@ -30,6 +30,7 @@ class GroupedQueryAttention(BaseAttention):
         kernel_constraint, bias_constraint: applied after each update.
         use_gate: gate the heads by the sigmoid of a projection of the query.
         seed: of dropout.
+        rotary_embedding: see `MultiHeadAttention`.
 
     Called like `MultiHeadAttention`, on inputs of three axes.
 
@@ -74,6 +75,10 @@ class GroupedQueryAttention(BaseAttention):
                 "GroupQueryAttention: `num_query_heads` must be a multiple of "
                 f"`num_key_value_heads`. Received: {num_query_heads} and {num_key_value_heads}"
             )
+
+    def _cached_sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        sizes = self.num_key_value_heads, self.head_dim
+        return sizes, sizes
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape

@@ -9,10 +9,13 @@ from keraslite import ops
 from keraslite.core import inference
 from keraslite.core.errors import describe
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import WeightedLayer, check_positive, own_arguments, refuse_low_rank
+from keraslite.layers.lora import main_weight
+from keraslite.layers.options import check_positive, own_arguments
+from keraslite.layers.quantization import QuantizableLayer
+from keraslite.layers.quantization_schemes import Weight
 
 
-class Embedding(WeightedLayer):
+class Embedding(QuantizableLayer):
     """A learned vector for each integer.
 
     Args:
@@ -22,13 +25,16 @@ class Embedding(WeightedLayer):
             the table.
         mask_zero: whether 0 stands for "no value", which later layers skip.
         weights: the table to start from.
-        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
-        quantization_config: how to quantize (not yet available).
+        lora_rank, lora_alpha: rank and scale of a low-rank update, see `enable_lora`.
+        quantization_config: how a quantized dtype policy quantizes, see `quantize`.
 
     Shapes: `(batch, ...)` integers to `(batch, ..., output_dim)`.
     """
 
-    _not_in_config = frozenset({"weights", "lora_rank", "lora_alpha"})
+    embeddings = main_weight("embeddings")
+    _main = "embeddings"
+    _modes = ("int8", "int4")
+    _not_in_config = QuantizableLayer._not_in_config | {"weights"}
     _writes_activity_regularizer = True
 
     def __init__(
@@ -51,7 +57,6 @@ class Embedding(WeightedLayer):
         del arguments["weights"]
         self._construct(arguments)
         check_positive(self, input_dim=input_dim, output_dim=output_dim)
-        refuse_low_rank(self, lora_rank, quantization_config)
         # Integers must keep their dtype on the way in.
         self.autocast = False
         self.supports_masking = mask_zero
@@ -60,7 +65,16 @@ class Embedding(WeightedLayer):
             self.set_weights(weights if isinstance(weights, list) else [weights])
 
     def build(self, input_shape: Any = None) -> None:
-        self.embeddings = self._add("embeddings", (self.input_dim, self.output_dim))
+        self._build_main((self.input_dim, self.output_dim))
+        self._finish_build()
+
+    def _quantizable(self) -> list[Weight]:
+        shape = self._main_shape
+        return [Weight("embeddings", shape, (1,), (0, 1), shape[:1], shape, -1, -1)]
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        return {None: ["embeddings"], **self._quantized_spec(["embeddings"])}
 
     @property
     def input_dtype(self) -> str:
@@ -69,7 +83,27 @@ class Embedding(WeightedLayer):
     def call(self, inputs: Any) -> Any:
         if ops.dtype(inputs) not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        if self._altered:
+            return self._rows(inputs)
+        return ops.cast(ops.take(self._embeddings, inputs, axis=0), self.compute_dtype)
+
+    def _rows(self, indices: Any) -> Any:
+        """Vectors of a table that is quantized or has an update; only they are worked out."""
+
+        def take(part: Any) -> Any:
+            return ops.take(part, indices, axis=0)
+
+        if self._scheme is None:
+            rows = ops.cast(take(self._embeddings), self.compute_dtype)
+        else:
+            weight = self._quantizable()[0]
+            parts = self._parts(weight)
+            rows = self._scheme.decode_rows(
+                weight, {k: v if k == "g_idx" else take(v) for k, v in parts.items()}
+            )
+        if not self.lora_enabled:
+            return rows
+        return ops.add(rows, self._low_rank(take(self.lora_embeddings_a)))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -132,16 +166,58 @@ class ReversibleEmbedding(Embedding):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        if not self.tie_weights:
+        if not self.tie_weights and self.quantization_mode is None:
             shape = (self.output_dim, self.input_dim)
             self.reverse_embeddings = self._add("reverse_embeddings", shape, "embeddings")
+
+    def _quantizable(self) -> list[Weight]:
+        found = super()._quantizable()
+        if not self.tie_weights:
+            shape = self._main_shape[::-1]
+            found.append(
+                Weight(
+                    "reverse_embeddings",
+                    shape,
+                    (0,),
+                    (1, 0),
+                    shape[1:],
+                    shape,
+                    packed=-2,
+                    zero_dtype=self.variable_dtype,
+                )
+            )
+        return found
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        found = super().variable_serialization_spec
+        if self.tie_weights:
+            return found
+        own = "reverse_embeddings"
+        return {
+            mode: names + [n.replace("embeddings", own) for n in names if n != "g_idx"]
+            for mode, names in found.items()
+        }
+
+    def _linear(self, inputs: Any, weight: Any) -> Any:
+        return ops.matmul(inputs, ops.transpose(ops.cast(weight, ops.dtype(inputs))))
+
+    def _reverse_table(self) -> Any:
+        """The table of its own for the way back, however it is kept."""
+        if self._scheme is None:
+            return self.reverse_embeddings
+        weight = self._quantizable()[1]
+        return self._scheme.decode(weight, self._parts(weight))
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
-        table = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
         dtype = self.reverse_dtype or self.compute_dtype
-        scores = ops.matmul(ops.cast(inputs, dtype), ops.cast(table, dtype))
+        inputs = ops.cast(inputs, dtype)
+        if self.tie_weights:
+            scores = self._product(inputs)
+        else:
+            scores = ops.matmul(self._rounded(inputs), ops.cast(self._reverse_table(), dtype))
         cap = self.logit_soft_cap
         return scores if cap is None else ops.multiply(ops.tanh(ops.divide(scores, cap)), cap)
 

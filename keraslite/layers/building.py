@@ -29,6 +29,9 @@ def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
         token = SymbolicScope.current.set(None)
         try:
             with name_scope(self.name, caller=self), engine.concrete():
+                if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap):
+                    self._path = current_path()
+                    self._read_policy()
                 if "_build_shapes" not in vars(self):
                     self._build_shapes = call_signature(build).bind(args, kwargs)
                 build(self, *args, **kwargs)
@@ -67,20 +70,39 @@ class BuildableLayer(LayerState):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = dtype_policies.get(value)
-        compute, variable = self._dtype_policy.compute_dtype, self._dtype_policy.variable_dtype
-        self._native_dtype = engine.native_dtype(compute)
-        self._mixed = compute != variable
+        self._read_policy()
+
+    def _set_policy(self, policy: dtype_policies.DTypePolicy) -> None:
+        """Change this layer's own policy, which may be one of a map for many layers."""
+        if self._policy is self._dtype_policy:
+            self._dtype_policy = policy
+        else:
+            self._dtype_policy.pop(self.path, None)
+            self._dtype_policy[self.path] = policy
+        self._read_policy()
+
+    @property
+    def _policy(self) -> dtype_policies.DTypePolicy:
+        """The policy, looked up by the layer's path where there is a map."""
+        policy = self._dtype_policy
+        return policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
+
+    def _read_policy(self) -> None:
+        """Note what calls need to know of the policy."""
+        policy = self._policy
+        self._native_dtype = engine.native_dtype(policy.compute_dtype)
+        self._mixed = policy.compute_dtype != policy.variable_dtype
         self._fast = False
 
     @property
     def compute_dtype(self) -> str:
         """The dtype of the computation."""
-        return self._dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The dtype of the variables."""
-        return self._dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     dtype = variable_dtype
 
@@ -92,7 +114,7 @@ class BuildableLayer(LayerState):
     @property
     def quantization_mode(self) -> str | None:
         """How it is quantized, None when it is not."""
-        return self._dtype_policy.quantization_mode
+        return self._policy.quantization_mode
 
     # Building ----------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class CallSignature:
 
     Attributes:
         parameters: names in order, without `self`.
-        first: the name of the first one.
+        first: the name of the first one, None where it is `*args` or given by name only.
         has_training, training_default: whether `training` is among them, and its default.
         masks: argument name -> name of the parameter that takes its mask.
         open: it takes `**kwargs`.
@@ -42,7 +42,11 @@ class CallSignature:
         found = list(self.signature.parameters.values())[1:]
         named = [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         self.parameters = [p.name for p in named]
-        self.first = self.parameters[0] if self.parameters else None
+        leading = found[:1] and found[0].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+        self.first = self.parameters[0] if leading else None
         self.open = any(p.kind is p.VAR_KEYWORD for p in found)
         self.has_training = "training" in self.parameters
         default = self.signature.parameters["training"].default if self.has_training else None

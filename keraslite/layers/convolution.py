@@ -158,19 +158,37 @@ class BaseConv(ConvolutionBase):
                 f"groups={self.groups}. Received: shape={tuple(input_shape)}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self._add("kernel", shape)
+        self._kernel = self._add("kernel", shape)
         self.bias = self._add("bias", (self.filters,)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    @property
+    def kernel(self) -> Any:
+        """The weights of the window; an AttributeError before the layer is built."""
+        if not hasattr(self, "_kernel"):
+            raise AttributeError(
+                f"Layer {self.name!r} ({type(self).__name__}) has no `kernel` before it is built. "
+                "Call the layer, or `layer.build(input_shape)`."
+            )
+        return self._kernel
+
+    @kernel.setter
+    def kernel(self, value: Any) -> None:
+        self._kernel = value
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution of `inputs` with `kernel`, without bias and activation.
+
+        Subclasses override it to change how the kernel is used.
+        """
         padding = self.padding
         if padding == "causal":
             left = self.dilation_rate[0] * (self.kernel_size[0] - 1)
             inputs = ops.pad(inputs, ((0, 0), (left, 0), (0, 0)))
             padding = "valid"
-        x = ops.conv(
-            inputs, self.kernel, self.strides, padding, self.data_format, self.dilation_rate
-        )
-        return self._finish(x)
+        return ops.conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate)
+
+    def call(self, inputs: Any) -> Any:
+        return self._finish(self.convolution_op(inputs, self.kernel))
 
 
 _DOC = """{what} convolution.

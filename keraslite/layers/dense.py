@@ -6,16 +6,13 @@ from typing import Any
 
 from keraslite import activations, ops
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import (
-    WeightedLayer,
-    check_positive,
-    known_size,
-    own_arguments,
-    refuse_low_rank,
-)
+from keraslite.layers.lora import main_weight
+from keraslite.layers.options import check_positive, known_size, own_arguments
+from keraslite.layers.quantization import QuantizableLayer
+from keraslite.layers.quantization_schemes import Weight
 
 
-class Dense(WeightedLayer):
+class Dense(QuantizableLayer):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -26,8 +23,8 @@ class Dense(WeightedLayer):
         kernel_regularizer, bias_regularizer: penalties on the weights.
         activity_regularizer: penalty on the output.
         kernel_constraint, bias_constraint: applied after each update.
-        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
-        quantization_config: how to quantize (not yet available).
+        lora_rank, lora_alpha: rank and scale of a low-rank update, see `enable_lora`.
+        quantization_config: how a quantized dtype policy quantizes, see `quantize`.
 
     Shapes: `(..., features)` to `(..., units)`.
 
@@ -55,22 +52,32 @@ class Dense(WeightedLayer):
     ) -> None:
         self._construct(own_arguments(locals()))
         check_positive(self, units=units)
-        refuse_low_rank(self, lora_rank, quantization_config)
         self.units = int(units)
-        self._linear = self.activation in (None, activations.linear)
+        self._is_linear = self.activation in (None, activations.linear)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    _not_in_config = frozenset({"lora_rank", "lora_alpha"})
+    kernel = main_weight("kernel")
 
     def build(self, input_shape: Any) -> None:
         features = known_size(self, input_shape, -1)
-        self.kernel = self._add("kernel", (features, self.units))
+        self._build_main((features, self.units))
         self.bias = self._add("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self._finish_build()
+
+    def _quantizable(self) -> list[Weight]:
+        shape = self._main_shape
+        return [Weight("kernel", shape, (0,), (1, 0), shape[1:], shape)]
+
+    def _linear(self, inputs: Any, weight: Any) -> Any:
+        return ops.matmul(inputs, weight)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return x if self._linear else self.activation(x)
+        if self._altered:
+            x = self._affine(inputs)
+        else:
+            x = ops.matmul(inputs, self._kernel)
+            if self.bias is not None:
+                x = ops.add(x, self.bias)
+        return x if self._is_linear else self.activation(x)

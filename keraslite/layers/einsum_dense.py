@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.options import WeightedLayer, known_size, own_arguments, refuse_low_rank
+from keraslite.layers.lora import main_weight
+from keraslite.layers.options import known_size, own_arguments
+from keraslite.layers.quantization import QuantizableLayer
+from keraslite.layers.quantization_schemes import Weight
 
 
-class EinsumDense(WeightedLayer):
+class EinsumDense(QuantizableLayer):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -22,9 +26,9 @@ class EinsumDense(WeightedLayer):
         kernel_regularizer, bias_regularizer: penalties.
         activity_regularizer: penalty on the output.
         kernel_constraint, bias_constraint: applied after each update.
-        lora_rank, lora_alpha: rank and scale of a low-rank update (not yet available).
-        gptq_unpacked_column_size: not used without quantization.
-        quantization_config: how to quantize (not yet available).
+        lora_rank, lora_alpha: rank and scale of a low-rank update, see `enable_lora`.
+        gptq_unpacked_column_size: not used.
+        quantization_config: how a quantized dtype policy quantizes, see `quantize`.
 
     Example:
         >>> layer = keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 4), bias_axes="d")
@@ -32,7 +36,8 @@ class EinsumDense(WeightedLayer):
         (2, 3, 4)
     """
 
-    _not_in_config = frozenset({"lora_rank", "lora_alpha", "gptq_unpacked_column_size"})
+    kernel = main_weight("kernel")
+    _not_in_config = QuantizableLayer._not_in_config | {"gptq_unpacked_column_size"}
     _writes_activity_regularizer = True
 
     def __init__(
@@ -57,7 +62,6 @@ class EinsumDense(WeightedLayer):
         arguments = own_arguments(locals())
         del arguments["output_shape"]
         self._construct(arguments)
-        refuse_low_rank(self, lora_rank, quantization_config)
         self.partial_output_shape = (
             (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         )
@@ -93,7 +97,7 @@ class EinsumDense(WeightedLayer):
                 )
             return found
 
-        self.kernel = self._add("kernel", tuple(size(c) for c in kernel))
+        self._build_main(tuple(size(c) for c in kernel))
         self.bias = None
         if self.bias_axes:
             unknown = set(self.bias_axes) - set(outputs)
@@ -105,6 +109,34 @@ class EinsumDense(WeightedLayer):
             first = min(outputs.index(c) for c in self.bias_axes)
             shape = tuple(size(c) if c in self.bias_axes else 1 for c in outputs[first:])
             self.bias = self._add("bias", shape)
+        self._finish_build()
+
+    def _quantizable(self) -> list[Weight]:
+        _, kernel, outputs = self._parsed()
+        outputs = outputs.replace("...", "")
+        shape = self._main_shape
+        size = dict(zip(kernel, shape, strict=True))
+        summed = tuple(i for i, c in enumerate(kernel) if c not in outputs)
+        kept = [c for c in outputs if c in kernel]
+        rows = math.prod(shape[i] for i in summed)
+        return [
+            Weight(
+                "kernel",
+                shape,
+                summed,
+                (*(kernel.index(c) for c in kept), *summed),
+                tuple(size.get(c, 1) for c in outputs),
+                (rows, math.prod(size[c] for c in kept)),
+            )
+        ]
+
+    def _linear(self, inputs: Any, weight: Any) -> Any:
+        return ops.einsum(self.equation, inputs, weight)
+
+    def _input_axes(self, inputs: Any) -> tuple[int, ...]:
+        letters, _, outputs = self._parsed()
+        letters = letters.replace("...", "")
+        return tuple(i - len(letters) for i, c in enumerate(letters) if c not in outputs)
 
     def _parsed(self) -> tuple[str, str, str]:
         match = re.fullmatch(r"([\w.]+),(\w+)->([\w.]+)", self.equation.replace(" ", ""))
@@ -116,7 +148,10 @@ class EinsumDense(WeightedLayer):
         return match.group(1), match.group(2), match.group(3)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = ops.einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        if self._altered:
+            x = self._affine(inputs)
+        else:
+            x = ops.einsum(self.equation, inputs, self._kernel)
+            if self.bias is not None:
+                x = ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)

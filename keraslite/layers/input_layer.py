@@ -56,7 +56,7 @@ class InputLayer(Layer):
             raise ValueError("`Input` needs a `shape` (without the batch axis): `Input((28, 28))`.")
         if batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape))
-        self.batch_shape = standardize_shape(batch_shape)
+        self._batch_shape = standardize_shape(batch_shape)
         self._dtype = dtypes.standardize_dtype(dtype)
         self.sparse = bool(sparse)
         self.ragged = bool(ragged)
@@ -67,6 +67,11 @@ class InputLayer(Layer):
                 self.batch_shape, self._dtype, self.sparse, self.ragged, name=self.name
             )
         Node(self, (), {}, input_tensor)
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """The shape of the data, with the batch axis."""
+        return self._batch_shape
 
     @property
     def dtype(self) -> str:  # type: ignore[override]

@@ -180,6 +180,8 @@ class Layer(BuildableLayer):
             if not self.built or not self._fast:
                 stack.enter_context(name_scope(self.name, caller=self))
                 self._path = current_path()
+                if self._policy is not self._dtype_policy:
+                    self._read_policy()
             self._build_for(arguments)
             if outer is None:
                 self._clear_losses()
@@ -451,10 +453,9 @@ class Layer(BuildableLayer):
     get_config._derived = True  # type: ignore[attr-defined]
 
     def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
-        """Replace the computation by a quantized one."""
+        """Keep the weights in fewer bits; for layers that have such a form."""
         raise NotImplementedError(
-            f"Layer {self.name!r} ({type(self).__name__}) cannot be quantized: quantization "
-            "is not part of this release yet."
+            f"Layer {self.name!r} ({type(self).__name__}) has no quantized form."
         )
 
     def quantized_build(self, input_shape: Any, mode: Any) -> None:

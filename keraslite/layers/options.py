@@ -66,14 +66,6 @@ def check_positive(layer: Layer, **sizes: Any) -> None:
             )
 
 
-def refuse_low_rank(layer: Layer, lora_rank: Any, quantization_config: Any) -> None:
-    """Raise a NotImplementedError for what is not there yet."""
-    if lora_rank or quantization_config:
-        raise NotImplementedError(
-            f"{type(layer).__name__}: LoRA and quantization are not available yet."
-        )
-
-
 def known_size(layer: Layer, shape: Any, axis: int) -> int:
     """The size of `axis`, which must be known when variables are made."""
     size = shape[axis]

@@ -33,6 +33,8 @@ class _Cell(WeightedLayer):
         self.seed_generator = SeedGenerator(seed)
         self.state_size: Any = [units] * self._states if self._states > 1 else units
         self.output_size = units
+        self.reset_dropout_mask()
+        self.reset_recurrent_dropout_mask()
 
     def build(self, input_shape: Any) -> None:
         features = known_size(self, input_shape, -1)
@@ -53,6 +55,45 @@ class _Cell(WeightedLayer):
 
     def _state_shape(self) -> tuple[int, ...]:
         return (self.units,)
+
+    # For cells made on top of these: a cell of ours, and its layer, draw their own.
+
+    def get_dropout_mask(self, step_input: Any) -> Any:
+        """What to multiply the inputs of all steps with, the same until `reset_dropout_mask`.
+
+        Returns:
+            Tensor of the shape of `step_input`, or a list of one for each gate; None without
+            dropout.
+        """
+        if self._dropout_mask is None:
+            self._dropout_mask = self._masks(step_input, self.dropout)
+        return self._dropout_mask
+
+    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+        """What to multiply the states with, the same until `reset_recurrent_dropout_mask`.
+
+        Returns:
+            Tensor of the shape of `step_input`, or a list of one for each gate; None without
+            dropout.
+        """
+        if self._recurrent_dropout_mask is None:
+            self._recurrent_dropout_mask = self._masks(step_input, self.recurrent_dropout)
+        return self._recurrent_dropout_mask
+
+    def reset_dropout_mask(self) -> None:
+        """Forget the mask of the inputs; the next one is drawn anew."""
+        self._dropout_mask = None
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Forget the mask of the states; the next one is drawn anew."""
+        self._recurrent_dropout_mask = None
+
+    def _masks(self, like: Any, rate: float) -> Any:
+        if not rate:
+            return None
+        ones = ops.ones_like(like)
+        masks = [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(self._gates)]
+        return masks if self._gates > 1 else masks[0]
 
     def drop_inputs(self, x: Any, training: bool) -> Any:
         """Inputs with some features dropped, the same ones at every step."""

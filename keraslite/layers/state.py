@@ -85,7 +85,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
 
     def _tracked(self) -> Iterator[tuple[str, Any]]:
         """`(name, variable or layer)` right below this layer, for the engine's own tools."""
-        names = {id(v): name for name, v in owned(self, (Variable,))}
+        names = {id(v): name.removeprefix("_") for name, v in owned(self, (Variable,))}
         for variable in self._variables_here():
             yield names.get(id(variable), variable.name), variable
         attributes = list(owned(self, (LayerState,)))
@@ -247,12 +247,23 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put the layer's own variables into `store` under `"0"`, `"1"`..."""
-        for i, variable in enumerate(self._variables_here()):
-            store[str(i)] = variable
+        for i, value in enumerate(self._values_in_file()):
+            store[str(i)] = value
+
+    def _variables_in_file(self) -> list[Variable]:
+        """The layer's own variables that files hold, in their order."""
+        return self._variables_here()
+
+    def _values_in_file(self) -> list[Any]:
+        """What files hold for these variables."""
+        return self._variables_in_file()
+
+    def _loaded(self) -> None:
+        """Called after the variables were assigned from a file."""
 
     def load_own_variables(self, store: Any) -> None:
         """Assign the layer's own variables from `store`."""
-        own = self._variables_here()
+        own = self._variables_in_file()
         if len(store) != len(own):
             if not own and not self.built:
                 raise ValueError(
@@ -271,3 +282,4 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
                 )
         for i, variable in enumerate(own):
             variable.assign(np.asarray(store[str(i)]))
+        self._loaded()

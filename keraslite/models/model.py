@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
+import re
 import types
 from collections.abc import Callable
 from typing import Any
 
-from keraslite.core.errors import nearest
+from keraslite.core.errors import describe, nearest
 from keraslite.core.scopes import SymbolicScope
 from keraslite.core.tree import map_shape_structure
 from keraslite.layers.layer import Layer
+from keraslite.quantizers.configs import config_for
 from keraslite.training.trainer import Trainer
 
 
@@ -126,6 +129,41 @@ class Model(Trainer, Layer):
             f"Its layers: {', '.join(names)}"[:600]
         )
 
+    def quantize(
+        self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Quantize the layers that can be: keep their weights, or multiply, in fewer bits.
+
+        Args:
+            mode: `"int8"`, `"int4"` or `"float8"`; see `quantize` of the layers.
+            config: how in detail: a `keras.quantizers.QuantizationConfig`.
+            filters: which layers: a regular expression for names, a list of them, or a function
+                from a layer to bool.
+            kwargs: `type_check`: whether to leave users' subclasses of layers alone, by default.
+
+        Raises:
+            ValueError: for a layer that is not built, or quantized already.
+
+        Example:
+            >>> model.quantize("int8", filters=lambda layer: layer.name != "head")
+        """
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(f"`quantize` got unexpected arguments: {', '.join(kwargs)}")
+        config = config_for(mode, config)
+        chosen = _layer_filter(filters)
+        if not self.built:
+            raise ValueError(f"Model {self.name!r} must be built before `quantize`.")
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, Layer) and not layer._direct_layers() and chosen(layer):
+                # Most layers have no quantized form, and stay as they are.
+                with contextlib.suppress(NotImplementedError):
+                    layer.quantize(type_check=type_check, config=config)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
+        """Which layers belong together when weights are fitted to data; None: not said."""
+        return None
+
     def summary(
         self,
         line_length: int | None = None,
@@ -226,6 +264,21 @@ class Model(Trainer, Layer):
                     cls if issubclass(cls, Functional) else Functional, config
                 )
             return super().from_config(config)
+
+
+def _layer_filter(filters: Any) -> Callable[[Layer], bool]:
+    """Whether `quantize` means a layer."""
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return filters
+    patterns = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            "`filters` must be a regular expression, a list of them, or a function of a layer. "
+            f"Received: {describe(filters)}"
+        )
+    return lambda layer: any(re.search(p, layer.name) for p in patterns)
 
 
 def _required_arguments(model: Model) -> list[str]:

@@ -230,11 +230,8 @@ def bincount(
         >>> keras.ops.bincount([1, 1, 3])
         array([0, 2, 0, 1], dtype=int32)
     """
-    if not sparse:
-        return _bincount(x, weights, minlength)
-    if not engine.capabilities.sparse:
-        raise engine.unsupported("sparse results of `ops.bincount`")
-    return _bincount(x, weights, minlength, True)
+    found = _bincount(x, weights, minlength)
+    return engine.to_sparse(found) if sparse else found
 
 
 def _histogram_shape(x: Any, bins: int = 10, range: Any = None) -> Any:

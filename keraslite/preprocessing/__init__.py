@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from keraslite.preprocessing import image, sequence
-from keraslite.utils.datasets import (
-    text_dataset_from_directory,
-    timeseries_dataset_from_array,
-)
-from keraslite.utils.directories import image_dataset_from_directory
+from keraslite.utils.datasets import timeseries_dataset_from_array
+from keraslite.utils.directories import image_dataset_from_directory, text_dataset_from_directory
 
 __all__ = [
     "image",

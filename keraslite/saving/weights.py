@@ -86,7 +86,7 @@ def _own_variables(saveable: Any) -> list[Any] | None:
         return None
     if cls.load_own_variables is not Layer.load_own_variables:
         return None
-    return saveable._variables_here()
+    return saveable._variables_in_file()
 
 
 def _lacks(saveable: Any, group: h5py.Group | None) -> bool:

@@ -8,6 +8,7 @@ from keraslite.config import (
     is_interactive_logging_enabled,
 )
 from keraslite.core.dtypes import standardize_dtype
+from keraslite.core.graph import get_source_inputs
 from keraslite.core.keras_tensor import is_keras_tensor
 from keraslite.core.registry import (
     CustomObjectScope,
@@ -26,11 +27,12 @@ from keraslite.training.data import (
 )
 from keraslite.utils import bounding_boxes, legacy
 from keraslite.utils.config import Config
-from keraslite.utils.datasets import (
+from keraslite.utils.datasets import split_dataset, timeseries_dataset_from_array
+from keraslite.utils.directories import (
+    audio_dataset_from_directory,
+    image_dataset_from_directory,
     text_dataset_from_directory,
-    timeseries_dataset_from_array,
 )
-from keraslite.utils.directories import image_dataset_from_directory
 from keraslite.utils.feature_space import FeatureSpace
 from keraslite.utils.images import array_to_img, img_to_array, load_img, save_img
 from keraslite.utils.labels import normalize, to_categorical
@@ -48,6 +50,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -57,6 +60,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
@@ -70,6 +74,7 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",

@@ -1,22 +1,23 @@
-"""`Batches`, a data set of batches, and the functions that make it of series and text files."""
+"""`Batches`, a data set of batches, and functions that make it of series and parts of data."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keraslite.core import tree
 from keraslite.training.py_dataset import PyDataset
 
 
 class Batches(PyDataset):
     """Batches of samples that are read when they are needed.
 
-    It has what programs use of a `tf.data.Dataset`: iteration, `len`, `take`, `skip`, `map`;
-    `cache` and `prefetch` change nothing. `fit` takes it on every engine. Batches are NumPy.
+    It has what programs use of a `tf.data.Dataset`: iteration, `len`, `take`, `skip`, `map`,
+    `batch`; `cache` and `prefetch` change nothing. `fit` takes it on every engine. Batches are
+    NumPy.
 
     Args:
         read: from sample numbers to a batch: an array, or a tuple of them.
@@ -68,7 +69,7 @@ class Batches(PyDataset):
         place = self._first + index % len(self)
         if self._batch_size is None:
             found = self._read(self._order[place : place + 1])
-            found = tuple(x[0] for x in found) if isinstance(found, tuple) else found[0]
+            found = tree.map_structure(lambda x: x[0], found)
         else:
             start = place * self._batch_size
             found = self._read(self._order[start : start + self._batch_size])
@@ -99,6 +100,10 @@ class Batches(PyDataset):
         """All but the first `count` batches."""
         return self._changed(_first=min(self._first + count, self._end))
 
+    def batch(self, batch_size: int) -> Batches:
+        """What this data set gives, samples or batches, stacked in batches."""
+        return Batches(lambda places: _stacked([self[i] for i in places]), len(self), batch_size)
+
     def cache(self, *args: Any) -> Batches:
         """The same data set."""
         return self
@@ -106,6 +111,10 @@ class Batches(PyDataset):
     def prefetch(self, buffer_size: int | None = None) -> Batches:
         """The same data set; `fit` reads ahead by itself, see `workers`."""
         return self
+
+
+def _stacked(samples: Sequence[Any]) -> Any:
+    return tree.map_structure(lambda *parts: np.stack(parts), *samples)
 
 
 def check_format(format: str) -> None:
@@ -201,254 +210,126 @@ def timeseries_dataset_from_array(
     return Batches(read, len(starts), batch_size, shuffle, seed)
 
 
-# Files -------------------------------------------------------------------------------------
+# Parts -------------------------------------------------------------------------------------
 
 
-def text_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
-    label_mode: str | None = "int",
-    class_names: Sequence[str] | None = None,
-    batch_size: int | None = 32,
-    max_length: int | None = None,
-    shuffle: bool = True,
+def split_dataset(
+    dataset: Any,
+    left_size: float | None = None,
+    right_size: float | None = None,
+    shuffle: bool = False,
     seed: int | None = None,
-    validation_split: float | None = None,
-    subset: str | None = None,
-    follow_links: bool = False,
-    format: str = "tf",
-    verbose: bool = True,
-) -> Any:
-    """Texts in the `.txt` files of a folder, with the folders in it as labels.
+    preferred_backend: str | None = None,
+) -> tuple[Any, Any]:
+    """The first samples of a data set, and the last ones.
 
     Args:
-        directory: with a folder for each class.
-        labels: `"inferred"` from the folders, None for texts alone, or a list of labels in
-            the order of the sorted paths.
-        label_mode: `"int"`, `"categorical"` (one-hot), `"binary"` (one float), or None.
-        class_names: the folders, in the order of the labels.
-        batch_size: texts in a batch; None gives single texts.
-        max_length: texts are cut to so many bytes.
-        shuffle: whether every pass has an order of its own; otherwise paths are sorted.
-        seed: of the orders and of the split.
-        validation_split: share of the files for validation.
-        subset: `"training"`, `"validation"` or `"both"`.
-        follow_links: whether links to folders are followed.
-        format: has no effect.
-        verbose: whether to print how many files there are.
+        dataset: an array, or a tuple, list or dict of arrays with one entry for each sample;
+            an object with `len` that gives samples by index, such as a `Dataset` of torch; or
+            a `tf.data.Dataset`.
+        left_size: how many samples the first part has: an integer, or a share below 1.
+        right_size: how many the second one has; the rest by default.
+        shuffle: whether to mix the samples before.
+        seed: of the order.
+        preferred_backend: has no effect.
 
     Returns:
-        A `PyDataset` of `(texts, labels)` or texts, with the attribute `class_names`; two of
-        them for `subset="both"`. Texts are arrays of `bytes`.
+        Two data sets of single samples, to be used with `.batch(size)`: `PyDataset`s, or
+        `tf.data.Dataset`s of one. One that is in batches stays so.
+
+    Raises:
+        TypeError: for other data, or sizes that are no numbers.
+        ValueError: for sizes that do not fit.
 
     Example:
-        >>> train = keras.utils.text_dataset_from_directory("aclImdb/train", batch_size=64)
-        >>> vectorize.adapt(train.map(lambda text, label: text))
+        >>> train, test = keras.utils.split_dataset((x, y), left_size=0.8)
+        >>> model.fit(train.batch(32), validation_data=test.batch(32))
     """
-    check_format(format)
-
-    def read(files: Sequence[str]) -> np.ndarray:
-        texts = np.empty(len(files), dtype=object)
-        for place, path in enumerate(files):
-            with open(path, "rb") as file:
-                texts[place] = file.read(-1 if max_length is None else max_length)
-        return texts
-
-    return dataset_of_files(
-        directory,
-        (".txt",),
-        read,
-        labels=labels,
-        label_mode=label_mode,
-        class_names=class_names,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        validation_split=validation_split,
-        subset=subset,
-        follow_links=follow_links,
-        verbose=verbose,
-    )
-
-
-def dataset_of_files(
-    directory: Any,
-    extensions: tuple[str, ...],
-    read: Callable[[Sequence[str]], np.ndarray],
-    *,
-    labels: Any,
-    label_mode: str | None,
-    class_names: Sequence[str] | None,
-    batch_size: int | None,
-    shuffle: bool,
-    seed: int | None,
-    validation_split: float | None,
-    subset: str | None,
-    follow_links: bool,
-    verbose: bool,
-) -> Any:
-    """Batches of what `read` makes of the files below a folder, and their labels.
-
-    The options are those of the `*_dataset_from_directory` functions.
-    """
-    _check_options(labels, label_mode, validation_split, subset, shuffle, seed)
-    paths, found, names = index_directory(
-        directory, labels, extensions, class_names, follow_links, verbose
-    )
-    if labels is None:
-        label_mode = None
-    if label_mode == "binary" and len(names) != 2:
-        raise ValueError(
-            "`label_mode='binary'` needs exactly two classes. "
-            f"Received: {len(names)} classes, {names[:10]}"
-        )
+    seed = random.randrange(2**31) if seed is None else seed
+    if hasattr(dataset, "unbatch"):
+        return _split_stream(dataset, left_size, right_size, shuffle, seed)
+    total, sample = _samples_of(dataset)
+    left, right = _split_sizes(left_size, right_size, total)
+    order = list(range(total))
     if shuffle:
-        seed = int(np.random.randint(2**31 - 1)) if seed is None else seed
-        order = np.random.RandomState(seed).permutation(len(paths))
-        paths, found = [paths[i] for i in order], found[order]
-    encoded = encode_labels(found, label_mode, len(names))
+        # As Keras orders them.
+        random.Random(seed).shuffle(order)
 
-    def part(which: str | None) -> Batches:
-        chosen = _part_of(len(paths), validation_split, which, verbose)
-        files = paths[chosen]
-        of_files = None if encoded is None else encoded[chosen]
-
-        def batch(samples: np.ndarray) -> Any:
-            inputs = read([files[i] for i in samples])
-            return inputs if of_files is None else (inputs, of_files[samples])
-
-        dataset = Batches(batch, len(files), batch_size, shuffle, seed)
-        dataset.class_names = None if label_mode is None else names
-        dataset.file_paths = files
-        return dataset
-
-    if subset == "both":
-        return [part("training"), part("validation")]
-    return part(subset)
-
-
-def _check_options(
-    labels: Any,
-    label_mode: str | None,
-    validation_split: float | None,
-    subset: str | None,
-    shuffle: bool,
-    seed: int | None,
-) -> None:
-    if labels not in ("inferred", None) and not isinstance(labels, (list, tuple, np.ndarray)):
-        raise ValueError(f"`labels` must be 'inferred', None or a list. Received: {labels!r:.80}")
-    if label_mode not in ("int", "categorical", "binary", None):
-        raise ValueError(
-            "`label_mode` must be 'int', 'categorical', 'binary' or None. "
-            f"Received: label_mode={label_mode!r}"
-        )
-    if validation_split is not None and not 0 < validation_split < 1:
-        raise ValueError(
-            "`validation_split` must lie between 0 and 1. "
-            f"Received: validation_split={validation_split}"
-        )
-    if (validation_split is None) != (subset is None):
-        raise ValueError(
-            "`validation_split` and `subset` must be given together. "
-            f"Received: validation_split={validation_split}, subset={subset!r}"
-        )
-    if subset not in (None, "training", "validation", "both"):
-        raise ValueError(
-            f"`subset` must be 'training', 'validation' or 'both'. Received: subset={subset!r}"
-        )
-    if validation_split and shuffle and seed is None and subset != "both":
-        raise ValueError(
-            "`validation_split` of shuffled files needs a `seed`, so that the two calls for "
-            "training and validation split them alike."
+    def part(chosen: list[int]) -> Batches:
+        return Batches(
+            lambda places: _stacked([sample(chosen[i]) for i in places]), len(chosen), None
         )
 
+    return part(order[:left]), part(order[total - right :])
 
-def index_directory(
-    directory: Any,
-    labels: Any,
-    extensions: tuple[str, ...],
-    class_names: Sequence[str] | None = None,
-    follow_links: bool = False,
-    verbose: bool = True,
-) -> tuple[list[str], np.ndarray, list[str]]:
-    """Files of some kinds below a folder: sorted paths, labels, names of the classes.
 
-    Args:
-        directory: with a folder for each class, unless `labels` is None.
-        labels: `"inferred"`, None, or a list.
-        extensions: in lower case, with the dot.
-        class_names: the folders, in the order of the labels.
-        follow_links: whether links to folders are followed.
-        verbose: whether to print how many files there are.
-    """
-    root = Path(directory)
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(root)!r}.")
-    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
-    if isinstance(labels, str) and class_names is not None:
-        if unknown := [n for n in class_names if n not in folders]:
+def _split_stream(
+    dataset: Any, left_size: float | None, right_size: float | None, shuffle: bool, seed: int
+) -> tuple[Any, Any]:
+    """The parts of a `tf.data.Dataset`, by its own methods."""
+    batch_size = getattr(dataset, "_batch_size", None)
+    samples = dataset if batch_size is None else dataset.unbatch()
+    total = int(samples.cardinality())
+    if total == -1:
+        raise ValueError("split_dataset: `dataset` must end. Received: one without an end")
+    total = sum(1 for _ in samples) if total < 0 else total
+    left, right = _split_sizes(left_size, right_size, total)
+    if shuffle:
+        samples = samples.shuffle(total, seed=seed, reshuffle_each_iteration=False)
+    parts = samples.take(left), samples.skip(total - right)
+    return parts if batch_size is None else tuple(x.batch(batch_size) for x in parts)  # type: ignore[return-value]
+
+
+def _samples_of(dataset: Any) -> tuple[int, Callable[[int], Any]]:
+    """How many samples there are, and what gives each."""
+    if isinstance(dataset, Batches) and dataset._batch_size is None:
+        # Of the order that it has now.
+        dataset = dataset.take(-1)
+        return len(dataset), dataset.__getitem__
+    if isinstance(dataset, (tuple, list, Mapping)) or hasattr(dataset, "__array__"):
+        whole = tuple(dataset) if isinstance(dataset, list) else dataset
+        arrays = tree.map_structure(np.asarray, whole)
+        sizes = {x.shape[0] if x.ndim else None for x in tree.flatten(arrays)}
+        if len(sizes) != 1 or None in sizes:
             raise ValueError(
-                f"`class_names` names folders that are not in {str(root)!r}: {unknown[:5]}."
+                "split_dataset: all arrays must have one entry for each sample. "
+                f"Received: shapes {[x.shape for x in tree.flatten(arrays)]}"
             )
-        folders = list(class_names)
-    paths: list[str] = []
-    places: list[int] = []
-    for place, folder in enumerate(folders):
-        files = _files(root / folder, extensions, follow_links)
-        paths += files
-        places += [place] * len(files)
-    if labels is None:
-        paths = sorted(paths + _files(root, extensions, follow_links, deep=False))
-        found, names = np.zeros(len(paths), "int32"), []
-    elif isinstance(labels, str):
-        found, names = np.array(places, "int32"), folders
-    else:
-        found = np.asarray(labels)
-        if len(found) != len(paths):
-            raise ValueError(
-                f"`labels` must have one label for each of the {len(paths)} files in "
-                f"{str(root)!r}. Received: {len(found)} labels"
-            )
-        names = list(class_names or map(str, sorted(set(found.tolist()))))
-    if verbose:
-        of_classes = f" belonging to {len(names)} classes" if names else ""
-        print(f"Found {len(paths)} files{of_classes}.")
-    if not paths:
-        raise ValueError(
-            f"There are no files {', '.join(extensions)} in {str(root)!r} or the folders in it."
+        return sizes.pop(), lambda i: tree.map_structure(lambda x: x[i], arrays)
+    known = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not known or isinstance(dataset, (str, bytes, PyDataset)):
+        raise TypeError(
+            "split_dataset: `dataset` must be arrays, a data set with `len` that gives samples by "
+            "index, or a tf.data.Dataset. Make one of files with `batch_size=None`. "
+            f"Received: {type(dataset).__name__}"
         )
-    return paths, found, names
+    return len(dataset), dataset.__getitem__
 
 
-def _files(
-    folder: Path, extensions: tuple[str, ...], follow_links: bool, deep: bool = True
-) -> list[str]:
-    if not deep:
-        return [str(p) for p in folder.iterdir() if p.suffix.lower() in extensions and p.is_file()]
-    walked = os.walk(folder, followlinks=follow_links)
-    found = (Path(at) / name for at, _, names in walked for name in names)
-    return sorted(str(p) for p in found if p.suffix.lower() in extensions)
+def _split_sizes(left: float | None, right: float | None, total: int) -> tuple[int, int]:
+    """The sizes of both parts."""
+    given = f"left_size={left}, right_size={right}, for {total} samples"
+    if left is None and right is None:
+        raise ValueError(
+            "split_dataset: `left_size` or `right_size` must be given. Received: neither"
+        )
+    for name, size in (("left_size", left), ("right_size", right)):
+        if not isinstance(size, (int, float, type(None))) or isinstance(size, bool):
+            raise TypeError(f"split_dataset: `{name}` must be a number. Received: {size!r}")
+        if size is not None and not 0 < size < (1 if isinstance(size, float) else total):
+            raise ValueError(
+                f"split_dataset: `{name}` must be an integer below the number of samples, or a "
+                f"share between 0 and 1. Received: {given}"
+            )
+    sizes = [round(n * total) if isinstance(n, float) else n for n in (left, right)]
+    first = total - sizes[1] if sizes[0] is None else sizes[0]  # type: ignore[operator]
+    last = total - first if sizes[1] is None else sizes[1]
+    if min(first, last) < 1 or first + last > total:
+        raise ValueError(
+            "split_dataset: both parts must have samples, and together no more than there are. "
+            f"Received: {given}"
+        )
+    return first, last
 
 
-def encode_labels(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray | None:
-    """Labels in the form that `label_mode` names; None for none."""
-    if label_mode is None:
-        return None
-    if label_mode == "categorical":
-        return np.eye(classes, dtype="float32")[labels]
-    if label_mode == "binary":
-        return labels.astype("float32")[:, None]
-    return labels.astype("int32")
-
-
-def _part_of(size: int, split: float | None, which: str | None, verbose: bool) -> slice:
-    if split is None:
-        return slice(0, size)
-    held = int(split * size)
-    chosen = slice(0, size - held) if which == "training" else slice(size - held, size)
-    if verbose:
-        print(f"Using {chosen.stop - chosen.start} files for {which}.")
-    return chosen
-
-
-__all__ = ["Batches", "text_dataset_from_directory", "timeseries_dataset_from_array"]
+__all__ = ["Batches", "split_dataset", "timeseries_dataset_from_array"]

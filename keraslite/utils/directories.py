@@ -1,4 +1,4 @@
-"""Data sets of the images in a directory, whose folders are classes."""
+"""Data sets of the texts, images and sounds in a directory, whose folders are classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
+from keraslite.core.configurable import shared_arguments
 from keraslite.ops.image.sampling import weights
-from keraslite.utils.datasets import check_format, dataset_of_files
+from keraslite.utils.audio import fitted, read_wav
+from keraslite.utils.datasets import check_format
+from keraslite.utils.files import dataset_of_files
 from keraslite.utils.images import img_to_array, load_img
 
 _EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -20,6 +23,59 @@ _KERNELS = {
     "lanczos3": "lanczos3",
     "lanczos5": "lanczos5",
 }
+
+
+def text_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    batch_size: int | None = 32,
+    max_length: int | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    format: str = "tf",
+    verbose: bool = True,
+) -> Any:
+    """Texts in the `.txt` files of a folder, with the folders in it as labels.
+
+    Args:
+        directory: with a folder for each class.
+        labels: `"inferred"` from the folders, None for texts alone, or a list of labels in
+            the order of the sorted paths.
+        label_mode: `"int"`, `"categorical"` (one-hot), `"binary"` (one float), or None.
+        class_names: the folders, in the order of the labels.
+        batch_size: texts in a batch; None gives single texts.
+        max_length: texts are cut to so many bytes.
+        shuffle: whether every pass has an order of its own; otherwise paths are sorted.
+        seed: of the orders and of the split.
+        validation_split: share of the files for validation.
+        subset: `"training"`, `"validation"` or `"both"`.
+        follow_links: whether links to folders are followed.
+        format: has no effect.
+        verbose: whether to print how many files there are.
+
+    Returns:
+        A `PyDataset` of `(texts, labels)` or texts, with the attribute `class_names`; two of
+        them for `subset="both"`. Texts are arrays of `bytes`.
+
+    Example:
+        >>> train = keras.utils.text_dataset_from_directory("aclImdb/train", batch_size=64)
+        >>> vectorize.adapt(train.map(lambda text, label: text))
+    """
+    check_format(format)
+
+    def read(files: Sequence[str]) -> np.ndarray:
+        texts = np.empty(len(files), dtype=object)
+        for place, path in enumerate(files):
+            with open(path, "rb") as file:
+                texts[place] = file.read(-1 if max_length is None else max_length)
+        return texts
+
+    return dataset_of_files((".txt",), read, **shared_arguments(dataset_of_files, locals()))
 
 
 def image_dataset_from_directory(
@@ -110,21 +166,78 @@ def image_dataset_from_directory(
         x = np.pad(x, [*margins, (0, 0)]) if pad_to_aspect_ratio else x
         return np.moveaxis(x, -1, 0) if first else x
 
-    return dataset_of_files(
-        directory,
-        _EXTENSIONS,
-        lambda paths: np.stack([load(path) for path in paths]).astype(floatx()),
-        labels=labels,
-        label_mode=label_mode,
-        class_names=class_names,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        validation_split=validation_split,
-        subset=subset,
-        follow_links=follow_links,
-        verbose=verbose,
-    )
+    def read(files: Sequence[str]) -> np.ndarray:
+        return np.stack([load(path) for path in files]).astype(floatx())
+
+    return dataset_of_files(_EXTENSIONS, read, **shared_arguments(dataset_of_files, locals()))
+
+
+def audio_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    batch_size: int | None = 32,
+    sampling_rate: int | None = None,
+    output_sequence_length: int | None = None,
+    ragged: bool = False,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> Any:
+    """A data set of the `.wav` files in a directory, with a folder for each class.
+
+    Args:
+        directory: where the folders are.
+        labels: `"inferred"` from the folders, None for no labels, or one label for each file,
+            in the order of the sorted paths.
+        label_mode: `"int"`, `"categorical"`, `"binary"`, or None for no labels.
+        class_names: the folders, in the order of their labels; sorted by default.
+        batch_size: how many sounds make a batch; None for no batches.
+        sampling_rate: samples per second that all sounds are brought to; None keeps theirs.
+        output_sequence_length: how many samples all sounds are cut or padded to; by default
+            those of a batch are padded to the longest of them.
+        ragged: must be False: engines have no ragged tensors.
+        shuffle: whether to mix the sounds, in each pass anew.
+        seed: for repeatable order and split.
+        validation_split: the share of sounds that is for validation.
+        subset: `"training"`, `"validation"`, or `"both"`.
+        follow_links: whether to go where links to folders point.
+        verbose: whether to say how many files there are.
+
+    Returns:
+        A `PyDataset` of sounds or of `(sounds, labels)`, with the attributes `class_names` and
+        `file_paths`; two of them for `subset="both"`. Sounds have the shape
+        `(batch, samples, channels)` and values from -1 to 1.
+
+    Raises:
+        ValueError: for options that do not fit, or files that are no sounds.
+
+    Example:
+        >>> train = keras.utils.audio_dataset_from_directory("words", batch_size=64)
+    """
+    if ragged:
+        raise ValueError(
+            "`ragged` must be False: engines have no ragged tensors. Use `batch_size=None`, or "
+            "give `output_sequence_length`. Received: ragged=True"
+        )
+    for name, value in (
+        ("sampling_rate", sampling_rate),
+        ("output_sequence_length", output_sequence_length),
+    ):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
+
+    def read(files: Sequence[str]) -> np.ndarray:
+        sounds = [read_wav(path, sampling_rate) for path in files]
+        length = output_sequence_length or max(len(x) for x in sounds)
+        channels = max(x.shape[1] for x in sounds)
+        return np.stack([fitted(x, (length, channels)) for x in sounds])
+
+    return dataset_of_files((".wav",), read, **shared_arguments(dataset_of_files, locals()))
 
 
 def _cut(x: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

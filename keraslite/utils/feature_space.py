@@ -11,7 +11,7 @@ from keraslite.core.errors import describe, nearest
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import auto_name
 from keraslite.core.registry import CustomObjectScope
-from keraslite.core.serialization import deserialize_keras_object, serialize_keras_object
+from keraslite.core.serialization import deserialize_keras_object
 from keraslite.layers import (
     CategoryEncoding,
     Concatenate,
@@ -26,103 +26,7 @@ from keraslite.layers import (
 )
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.preprocessing.base import Adaptable, batches_of
-
-# The names that files of Keras have for the parts of a feature space.
-_MODULE = "keras.src.layers.preprocessing.feature_space"
-
-
-class TFDIdentity(DataLayer):
-    """Passes a feature on, in the compute dtype."""
-
-    def call(self, inputs: Any) -> Any:
-        return ops.cast(inputs, self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return tuple(input_shape)
-
-
-class _Part:
-    """Something that the config of a feature space describes."""
-
-    def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def described(self) -> dict[str, Any]:
-        name = type(self).__name__
-        return {
-            "module": _MODULE,
-            "class_name": name,
-            "config": self.get_config(),
-            "registered_name": name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The part that a config describes."""
-        return cls(**config)
-
-
-class Cross(_Part):
-    """Several features crossed into one: see `FeatureSpace.cross`."""
-
-    def __init__(self, feature_names: Any, crossing_dim: int, output_mode: str = "one_hot") -> None:
-        if output_mode not in ("int", "one_hot"):
-            raise ValueError(
-                "FeatureSpace: the `output_mode` of a cross must be 'int' or 'one_hot'. "
-                f"Received: output_mode={output_mode!r}"
-            )
-        self.feature_names = tuple(feature_names)
-        self.crossing_dim = crossing_dim
-        self.output_mode = output_mode
-
-    @property
-    def name(self) -> str:
-        """The names of the features, joined."""
-        return "_X_".join(self.feature_names)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "feature_names": self.feature_names,
-            "crossing_dim": self.crossing_dim,
-            "output_mode": self.output_mode,
-        }
-
-
-class Feature(_Part):
-    """One column: its dtype, the layer that prepares it, and the form it gets at the end."""
-
-    def __init__(self, dtype: str, preprocessor: Any, output_mode: str) -> None:
-        if output_mode not in ("int", "one_hot", "float"):
-            raise ValueError(
-                "FeatureSpace: the `output_mode` of a feature must be 'int', 'one_hot' or 'float'. "
-                f"Received: output_mode={output_mode!r}"
-            )
-        self.dtype = dtype
-        self.preprocessor = preprocessor
-        self.output_mode = output_mode
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        preprocessor = serialize_keras_object(self.preprocessor)
-        if type(self.preprocessor) is TFDIdentity:
-            preprocessor.update(module=_MODULE, registered_name="TFDIdentity")
-        return {
-            "dtype": self.dtype,
-            "preprocessor": preprocessor,
-            "output_mode": self.output_mode,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Feature:
-        """The feature that a config describes."""
-        config = dict(config)
-        with CustomObjectScope(_PARTS):
-            config["preprocessor"] = deserialize_keras_object(config["preprocessor"])
-        return cls(**config)
-
-
-_PARTS = {"Cross": Cross, "Feature": Feature, "TFDIdentity": TFDIdentity}
+from keraslite.utils.features import PARTS, Cross, Feature, TFDIdentity
 
 
 def _preprocessor_name(name: str | None, kind: str) -> str:
@@ -195,7 +99,7 @@ class FeatureSpace(DataLayer):
         if isinstance(value, Feature):
             return value
         if isinstance(value, dict):
-            with CustomObjectScope(_PARTS):
+            with CustomObjectScope(PARTS):
                 return deserialize_keras_object(value)
         makers = {
             "float": {},
@@ -217,7 +121,7 @@ class FeatureSpace(DataLayer):
 
     def _cross(self, value: Any) -> Cross:
         if isinstance(value, dict):
-            with CustomObjectScope(_PARTS):
+            with CustomObjectScope(PARTS):
                 value = deserialize_keras_object(value)
         found = value if isinstance(value, Cross) else Cross(value, self.crossing_dim)
         unknown = [n for n in found.feature_names if n not in self.features]
@@ -290,11 +194,8 @@ class FeatureSpace(DataLayer):
         name: str | None = None,
     ) -> Feature:
         """An integer that is the name of something."""
-        layer = IntegerLookup(
-            max_tokens=max_tokens,
-            num_oov_indices=num_oov_indices,
-            name=_preprocessor_name(name, "integer_categorical"),
-        )
+        label = _preprocessor_name(name, "integer_categorical")
+        layer = IntegerLookup(max_tokens, num_oov_indices, name=label)
         return Feature("int32", layer, output_mode)
 
     @classmethod
@@ -306,11 +207,8 @@ class FeatureSpace(DataLayer):
         name: str | None = None,
     ) -> Feature:
         """A string that is the name of something."""
-        layer = StringLookup(
-            max_tokens=max_tokens,
-            num_oov_indices=num_oov_indices,
-            name=_preprocessor_name(name, "string_categorical"),
-        )
+        label = _preprocessor_name(name, "string_categorical")
+        layer = StringLookup(max_tokens, num_oov_indices, name=label)
         return Feature("string", layer, output_mode)
 
     @classmethod

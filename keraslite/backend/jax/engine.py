@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import jax
@@ -19,7 +19,7 @@ from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
 from keraslite.backend.jax.dtypes import name_of, native
 from keraslite.backend.jax.kernels import control, kernels
 from keraslite.backend.jax.kernels.compiling import compiled
-from keraslite.backend.jax.state import Outcome, isolated, masks, pack, strong
+from keraslite.backend.jax.state import Outcome, is_sparse, isolated, masks, pack, strong
 from keraslite.backend.jax.steps import CompiledStep
 from keraslite.core import tree
 from keraslite.core.dtypes import promote, weak_name
@@ -32,6 +32,7 @@ _CAPABILITIES = Capabilities(
     compiled=True,
     scalar_operands=True,
     functional=True,
+    sparse=True,
     complex=True,
     float64=False,
 )
@@ -76,10 +77,12 @@ class JaxEngine(Engine):
     # Tensors -----------------------------------------------------------------------
 
     def is_tensor(self, x: object) -> bool:
-        return type(x) in self.tensor_types or isinstance(x, jax.Array)
+        return type(x) in self.tensor_types or isinstance(x, jax.Array) or is_sparse(x)
 
     def convert(self, x: object, dtype: str | None = None) -> Tensor:
         if self.is_tensor(x):
+            if is_sparse(x):
+                x = self._dense(x)
             return x if dtype is None else self.cast(x, dtype)
         if hasattr(x, "__jax_array__"):
             return self.convert(x.__jax_array__(), dtype)
@@ -107,7 +110,7 @@ class JaxEngine(Engine):
         return self.convert(x, dtype)
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
-        return np.array(x)
+        return np.array(self._dense(x) if is_sparse(x) else x)
 
     def dtype(self, x: Tensor) -> str:
         return name_of(x.dtype)
@@ -117,7 +120,11 @@ class JaxEngine(Engine):
 
     def cast(self, x: Tensor, dtype: str) -> Tensor:
         wanted = native(dtype)
-        return x if x.dtype is wanted else _cast(x, wanted)
+        if x.dtype is wanted:
+            return x
+        if is_sparse(x):
+            return self.map_values(x, lambda values: _cast(values, wanted))
+        return _cast(x, wanted)
 
     def stop_gradient(self, x: Tensor) -> Tensor:
         return jax.lax.stop_gradient(x)
@@ -189,6 +196,34 @@ class JaxEngine(Engine):
 
         return list(jax.pure_callback(run, results, *tensors, vmap_method="sequential"))
 
+    # Sparse arrays -------------------------------------------------------------------
+
+    # The module is loaded with the first sparse array.
+
+    @property
+    def sparse_kernels(self) -> ModuleType:
+        from keraslite.backend.jax import sparse
+
+        return sparse
+
+    is_sparse = staticmethod(is_sparse)  # type: ignore[assignment]
+
+    def _dense(self, x: Tensor) -> Tensor:
+        from keraslite.backend.jax import sparse
+
+        return sparse.dense(x)
+
+    def map_values(self, x: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
+        from keraslite.backend.jax import sparse
+
+        return sparse.map_values(x, fn)
+
+    def to_sparse(self, x: Tensor) -> Tensor:
+        from keraslite.backend.jax import sparse
+
+        # While tracing, how many elements are not zero is not known.
+        return sparse.BCOO.fromdense(x, nse=x.size if isinstance(x, jax.core.Tracer) else None)
+
     # Gradients -----------------------------------------------------------------------
 
     def value_and_grad(
@@ -256,6 +291,15 @@ class JaxEngine(Engine):
             return outputs.unpack(lambda x: x[-1])
 
         return CompiledStep(loop, variables)
+
+    # Programs --------------------------------------------------------------------------
+
+    def flatten_pytree(
+        self, structure: Any
+    ) -> tuple[list[Any], Callable[[Sequence[Any]], Any], list[str]]:
+        pairs, spec = jax.tree_util.tree_flatten_with_path(structure)
+        names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in pairs]
+        return [leaf for _, leaf in pairs], lambda leaves: jax.tree.unflatten(spec, leaves), names
 
 
 def _differentiate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ Variable = Any
 
 #: Masks of arrays; tracers take no attributes.
 masks = MaskTable()
+
+
+def is_sparse(x: object) -> bool:
+    """Whether `x` is a sparse array, whose module takes a while to import."""
+    loaded = sys.modules.get("jax.experimental.sparse")
+    return loaded is not None and isinstance(x, loaded.JAXSparse)
 
 
 class Packed:
@@ -45,7 +52,7 @@ def pack(structure: Any) -> Packed:
     leaves, spec = tree.split(structure)
     arrays, places = [], []
     for place, leaf in enumerate(leaves):
-        if isinstance(leaf, (jax.Array, np.ndarray, np.generic)):
+        if isinstance(leaf, (jax.Array, np.ndarray, np.generic)) or is_sparse(leaf):
             arrays.append(leaf)
             places.append(place)
             leaves[place] = None

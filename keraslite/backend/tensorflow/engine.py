@@ -16,7 +16,7 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 from keraslite import config
 from keraslite.backend._host import nested_dtype
 from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
-from keraslite.backend.tensorflow import bases, gradients
+from keraslite.backend.tensorflow import bases, gradients, programs, sparse
 from keraslite.backend.tensorflow import support as s
 from keraslite.backend.tensorflow.kernels import kernels
 from keraslite.backend.tensorflow.steps import CompiledStep, CompiledSteps
@@ -64,7 +64,7 @@ class TensorflowEngine(Engine):
             exact = kind is int and target is not None and target in s.INTS
             return tf.constant(x, target if exact else s.BOOL if kind is bool else _int_dtype(x))
         if isinstance(x, tf.SparseTensor):
-            return tf.sparse.to_dense(x)
+            return sparse.dense(x)
         if isinstance(x, tf.RaggedTensor):
             return x.to_tensor()
         if hasattr(x, "__tf_tensor__") or isinstance(x, (tf.Tensor, tf.Variable, tf.IndexedSlices)):
@@ -114,6 +114,8 @@ class TensorflowEngine(Engine):
         return s.NATIVE[dtype]
 
     def cast(self, x: Tensor, dtype: str) -> Tensor:
+        if isinstance(x, tf.SparseTensor):
+            return sparse.map_values(x, lambda values: s.cast(values, s.NATIVE[dtype]))
         return s.cast(x, s.NATIVE[dtype])
 
     def dynamic_shape(self, x: Tensor) -> tuple[Any, ...]:
@@ -208,6 +210,12 @@ class TensorflowEngine(Engine):
         found = tf.numpy_function(run, list(tensors), [s.NATIVE[spec.dtype] for spec in specs])
         return [tf.ensure_shape(x, spec.shape) for x, spec in zip(found, specs, strict=True)]
 
+    sparse_kernels = sparse  # type: ignore[assignment]
+    map_values = staticmethod(sparse.map_values)  # type: ignore[assignment]
+
+    def is_sparse(self, x: object) -> bool:
+        return isinstance(x, tf.SparseTensor)
+
     def to_sparse(self, x: Tensor) -> Tensor:
         return tf.sparse.from_dense(x)
 
@@ -232,6 +240,10 @@ class TensorflowEngine(Engine):
         self, step: Callable[[Any], Any], variables: Sequence[Any], jit: bool | str = "auto"
     ) -> Callable[[list[Any]], Any]:
         return CompiledSteps(step, variables, jit, self.convert)
+
+    # Programs ----------------------------------------------------------------------
+
+    load_program = staticmethod(programs.SavedModel)
 
 
 def _int_dtype(x: int) -> tf.DType:

@@ -154,6 +154,7 @@ def reshape(x: Tensor, shape: Iterable[Size]) -> Tensor:
 # The kind of step being traced ---------------------------------------------------------
 
 _xla: contextvars.ContextVar[bool] = contextvars.ContextVar("xla", default=False)
+is_for_xla = _xla.get
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from keraslite.backend import contract
-from keraslite.backend.torch import gradients, modules, steps, tensors
+from keraslite.backend.torch import gradients, modules, programs, steps, tensors
 from keraslite.backend.torch.kernels import kernels
 from keraslite.core import tree
 
@@ -139,6 +139,11 @@ class TorchEngine(contract.Engine):
     custom_gradient = staticmethod(gradients.custom_gradient)
     rematerialize = staticmethod(gradients.rematerialize)
     compile_step = staticmethod(steps.compile_step)
+
+    # Programs ------------------------------------------------------------------
+
+    adopt_module = staticmethod(programs.Module)
+    pack_module = staticmethod(programs.pack)
 
 
 def _differentiable(x: Tensor) -> bool:

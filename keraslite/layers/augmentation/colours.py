@@ -24,11 +24,34 @@ _UNIT = (0.0, 1.0)
 class ColourLayer(ImageLayer):
     """A layer that knows the range of the values of pixels."""
 
-    def _in_range(self, value_range: Any) -> None:
+    def __init__(self, value_range: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.value_range = checked_range(type(self).__name__, value_range)
 
     def _clipped(self, images: Tensor) -> Tensor:
         return ops.clip(images, *self.value_range)
+
+
+class FactorLayer(ColourLayer):
+    """A layer that draws one number for each image from a range, `factor`."""
+
+    #: The least and the most that `factor` may be, and where a number's own range starts.
+    _limits: tuple[float, ...] = (-1.0, 1.0)
+
+    def __init__(
+        self,
+        factor: Any,
+        value_range: Any = _BYTES,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, data_format=data_format, **kwargs)
+        self.factor = self._range("factor", factor, *self._limits)
+        self._seed_with(seed)
+
+    def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
+        return {"factor": uniform(sizes, self.factor, seed)}
 
 
 def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
@@ -57,10 +80,9 @@ class RandomBrightness(ColourLayer):
     def __init__(
         self, factor: Any, value_range: Any = _BYTES, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(value_range, **kwargs)
         self.factor = self._range("factor", factor, -1.0, 1.0)
         self._seed_with(seed)
-        self._in_range(value_range)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         span = self.value_range[1] - self.value_range[0]
@@ -86,11 +108,10 @@ class RandomContrast(ColourLayer):
     def __init__(
         self, factor: Any, value_range: Any = _BYTES, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(value_range, **kwargs)
         self.factor = self._range("factor", factor, -1.0, 1.0, start=0.0)
         if self.factor[1] < 0:
             self._range("factor", self.factor[1], 0.0, 1.0)
-        self._in_range(value_range)
         self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
@@ -103,7 +124,7 @@ class RandomContrast(ColourLayer):
         return self._clipped((images - mean) * factor + mean)
 
 
-class _HueOrSaturation(ColourLayer):
+class _HueOrSaturation(FactorLayer):
     """A layer that changes hues, saturations and values."""
 
     def _change(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,18 +155,7 @@ class RandomHue(_HueOrSaturation):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0, start=0.0)
-        self._in_range(value_range)
-        self._seed_with(seed)
+    _limits = (-1.0, 1.0, 0.0)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {"factor": uniform(sizes, self.factor, seed) * signs(sizes, seed) * 0.5}
@@ -170,19 +180,6 @@ class RandomSaturation(_HueOrSaturation):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0)
-        self._in_range(value_range)
-        self._seed_with(seed)
-
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         drawn = uniform(sizes, self.factor, seed)
         return {"factor": drawn / ops.maximum(1.0 - drawn, 1e-7)}
@@ -191,7 +188,7 @@ class RandomSaturation(_HueOrSaturation):
         return hue, ops.clip(saturation * factor, *_UNIT)
 
 
-class RandomColorDegeneration(ColourLayer):
+class RandomColorDegeneration(FactorLayer):
     """Brings images nearer to gray ones.
 
     Args:
@@ -205,22 +202,6 @@ class RandomColorDegeneration(ColourLayer):
     Raises:
         ValueError: for numbers out of range.
     """
-
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0)
-        self._in_range(value_range)
-        self._seed_with(seed)
-
-    def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
-        return {"factor": uniform(sizes, self.factor, seed)}
 
     def _images(self, images: Tensor, transformation: Any) -> Tensor:
         gray = ops.image.rgb_to_grayscale(images, self.data_format)
@@ -284,9 +265,8 @@ class RandomInvert(ColourLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(value_range, data_format=data_format, **kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
-        self._in_range(value_range)
         self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
@@ -297,7 +277,7 @@ class RandomInvert(ColourLayer):
         return ops.where(per_image(transformation["apply_inversion"], images), negative, images)
 
 
-class RandomPosterization(ColourLayer):
+class RandomPosterization(FactorLayer):
     """Keeps the highest bits of values only.
 
     Args:
@@ -312,18 +292,7 @@ class RandomPosterization(ColourLayer):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, 0, 8, start=1)
-        self._in_range(value_range)
-        self._seed_with(seed)
+    _limits = (0, 8, 1)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         lower, upper = (int(n) for n in self.factor)
@@ -360,11 +329,10 @@ class Solarization(ColourLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(value_range, **kwargs)
         self._seed_with(seed)
         self.addition_factor = self._range("addition_factor", addition_factor, 0.0, 1.0, 0.0)
         self.threshold_factor = self._range("threshold_factor", threshold_factor, 0.0, 1.0, 0.0)
-        self._in_range(value_range)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {

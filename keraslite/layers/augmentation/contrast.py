@@ -20,8 +20,7 @@ class AutoContrast(ColourLayer):
     _in_training_only = False
 
     def __init__(self, value_range: Any = _BYTES, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._in_range(value_range)
+        super().__init__(value_range, **kwargs)
 
     def _images(self, images: Tensor, transformation: Any) -> Tensor:
         axes = self._axes[:2]
@@ -70,9 +69,8 @@ class Equalization(ColourLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(value_range, data_format=data_format, **kwargs)
         self.bins = bins
-        self._in_range(value_range)
 
     def _images(self, images: Tensor, transformation: Any) -> Tensor:
         rows, shape = _channels_to_rows(images, self._axes[2])
@@ -121,8 +119,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ColourLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._in_range(value_range)
+        super().__init__(value_range, data_format=data_format, **kwargs)
         self.clip_limit = clip_limit
         self.tile_grid_size = tuple(tile_grid_size)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from keraslite import ops, random
 from keraslite.core.op import Tensor
-from keraslite.layers.augmentation.base import Sizes, chosen, per_image, rectangles, uniform
-from keraslite.layers.augmentation.colours import _BYTES, ColourLayer, blend
+from keraslite.layers.augmentation.base import Sizes, chosen, per_image, rectangles
+from keraslite.layers.augmentation.colours import _BYTES, ColourLayer, FactorLayer, blend
 
 
-class RandomSharpness(ColourLayer):
+class RandomSharpness(FactorLayer):
     """Makes images smoother or sharper: nearer to what smoothing gives, or farther from it.
 
     Args:
@@ -25,21 +25,7 @@ class RandomSharpness(ColourLayer):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0, start=0.0)
-        self._in_range(value_range)
-        self._seed_with(seed)
-
-    def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
-        return {"factor": uniform(sizes, self.factor, seed)}
+    _limits = (-1.0, 1.0, 0.0)
 
     def _images(self, images: Tensor, transformation: Any) -> Tensor:
         smooth = self._smooth(images)
@@ -82,7 +68,7 @@ class RandomGaussianBlur(ColourLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(value_range, data_format=data_format, **kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         size = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * 2
         if len(size) != 2 or not all(isinstance(n, int) and n > 0 and n % 2 for n in size):
@@ -93,7 +79,6 @@ class RandomGaussianBlur(ColourLayer):
         self.kernel_size = size
         most = float("inf") if isinstance(sigma, (tuple, list)) else 1.0
         self.sigma = self._range("sigma", sigma, 0.0, most, start=0.0)
-        self._in_range(value_range)
         self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
@@ -140,11 +125,10 @@ class RandomErasing(ColourLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(value_range, data_format=data_format, **kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         self.scale = self._range("scale", scale, 0.0, 1.0, start=0.0)
         self.fill_value = fill_value
-        self._in_range(value_range)
         self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:

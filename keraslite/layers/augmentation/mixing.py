@@ -14,6 +14,9 @@ from keraslite.layers.augmentation.base import ImageLayer, Sizes, per_image, rec
 class _Mix(ImageLayer):
     """Each image gets something of another one of the batch."""
 
+    #: What becomes floats, in training or not.
+    _in_floats: tuple[str, ...] = ("labels",)
+
     def _permutation(self, sizes: Sizes, seed: Any) -> Tensor:
         return random.shuffle(ops.arange(sizes.batch, dtype="int32"), seed=seed)
 
@@ -21,9 +24,7 @@ class _Mix(ImageLayer):
         return ops.take(x, transformation["permutation_order"], 0)
 
     def _weighed(self, x: Any, transformation: Any) -> Tensor:
-        x = ops.convert_to_tensor(x)
-        if not dtypes.is_float(ops.dtype(x)):
-            x = ops.cast(x, self._label_dtype)
+        x = self._floats(x)
         weight = per_image(transformation["mix_weight"], x)
         return x * weight + self._others(x, transformation) * (1.0 - weight)
 
@@ -34,18 +35,20 @@ class _Mix(ImageLayer):
     def _label_dtype(self) -> str:
         return self._dtypes("float32")[0]
 
+    def _floats(self, x: Any) -> Tensor:
+        x = ops.convert_to_tensor(x)
+        return x if dtypes.is_float(ops.dtype(x)) else ops.cast(x, self._label_dtype)
+
     def transform_labels(
         self, labels: Any, transformation: Any = None, training: bool = True
     ) -> Tensor:
         """Labels of a batch, mixed as the images are; floats, in training or not."""
         if self._acts(training):
             return self._labels(labels, transformation)
-        labels = ops.convert_to_tensor(labels)
-        float_labels = dtypes.is_float(ops.dtype(labels))
-        return labels if float_labels else ops.cast(labels, self._label_dtype)
+        return self._floats(labels)
 
     def _spec_beside(self, key: str, value: Any) -> Any:
-        if key == "labels" and not dtypes.is_float(value.dtype):
+        if key in self._in_floats and not dtypes.is_float(value.dtype):
             return KerasTensor(value.shape, self._label_dtype, record_history=False)
         return super()._spec_beside(key, value)
 
@@ -73,6 +76,8 @@ class MixUp(_Mix):
         >>> mixed["labels"].shape
         (4, 4)
     """
+
+    _in_floats = ("labels", "segmentation_masks")
 
     def __init__(
         self,
@@ -109,8 +114,6 @@ class MixUp(_Mix):
         }
 
     def _spec_beside(self, key: str, value: Any) -> Any:
-        if key == "segmentation_masks" and not dtypes.is_float(value.dtype):
-            return KerasTensor(value.shape, self._label_dtype, record_history=False)
         if key != "bounding_boxes":
             return super()._spec_beside(key, value)
         # How many boxes there are depends on whether it is in training.
@@ -126,8 +129,7 @@ class MixUp(_Mix):
         """Segmentation masks of a batch, mixed as the images are; floats, in training or not."""
         if self._acts(training):
             return self._masks(segmentation_masks, transformation)
-        masks = ops.convert_to_tensor(segmentation_masks)
-        return masks if dtypes.is_float(ops.dtype(masks)) else ops.cast(masks, self._label_dtype)
+        return self._floats(segmentation_masks)
 
 
 class CutMix(_Mix):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keraslite import ops
 from keraslite.backend import engine
+from keraslite.core.configurable import shared_arguments
 from keraslite.layers.preprocessing import hashes
 from keraslite.layers.preprocessing.base import integer_dtype
 from keraslite.layers.preprocessing.lookup import Lookup
@@ -64,21 +65,7 @@ class StringLookup(Lookup):
     ) -> None:
         kwargs.pop("oov_method", None)
         self.encoding = encoding
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(name=name, **shared_arguments(Lookup.__init__, locals()))
 
     def _token_of(self, token: Any) -> str:
         return token.decode(self.encoding) if isinstance(token, bytes) else str(token)
@@ -188,21 +175,7 @@ class IntegerLookup(Lookup):
             )
         self.vocabulary_dtype = vocabulary_dtype
         self.oov_method = oov_method
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(name=name, **shared_arguments(Lookup.__init__, locals()))
 
     _table_dtype = "int64"
 

@@ -53,9 +53,8 @@ def one_hot(
         >>> keras.ops.one_hot([0, 2], 3)
         [[1., 0., 0.], [0., 0., 1.]]
     """
-    if sparse:
-        raise engine.unsupported("sparse results of `ops.one_hot`")
-    return _one_hot(x, num_classes, axis, dtypes.standardize_dtype(dtype))
+    found = _one_hot(x, num_classes, axis, dtypes.standardize_dtype(dtype))
+    return engine.to_sparse(found) if sparse else found
 
 
 def multi_hot(
@@ -98,4 +97,5 @@ def multi_hot(
     rank = ndim(inputs)
     axis = canonical_axis(axis, rank + 1)
     together = 1 - axis if rank == 1 else 2 if axis == 1 else 1
-    return np.max(one_hot(inputs, num_classes, axis, dtype, sparse), together)
+    found = np.max(one_hot(inputs, num_classes, axis, dtype), together)
+    return engine.to_sparse(found) if sparse else found

@@ -41,7 +41,8 @@ def to_array(x: Any, name: str, expand_series: bool = True) -> Any:
     """
     if type(x) is not np.ndarray:
         if x is None or engine.is_tensor(x):
-            return x
+            # Batches are dense: rows are cut out and shuffled.
+            return engine.convert(x) if engine.is_sparse(x) else x
         x = _foreign(x, name, expand_series)
         if hasattr(x, "toarray"):
             return x

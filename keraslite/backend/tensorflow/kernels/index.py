@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as _np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops as _xla
 
 from keraslite.backend.tensorflow import support as s
 from keraslite.backend.tensorflow.kernels import shape as _shape
@@ -146,8 +147,23 @@ def slice(inputs: _Tensor, start_indices: Any, shape: Any) -> _Tensor:
     return _raw.Slice(input=inputs, begin=s.int_vector(start_indices), size=s.int_vector(shape))
 
 
+@tf.custom_gradient
+def _moving_update(inputs: _Tensor, begin: _Tensor, updates: _Tensor) -> Any:
+    """`slice_update` at a place that is computed, which XLA takes in this form only."""
+
+    def gradient(upstream: _Tensor) -> tuple[_Tensor, None, _Tensor]:
+        nothing = _xla.xla_dynamic_update_slice(
+            input=upstream, update=tf.zeros_like(updates), indices=begin
+        )
+        return nothing, None, _raw.Slice(input=upstream, begin=begin, size=tf.shape(updates))
+
+    return _xla.xla_dynamic_update_slice(input=inputs, update=updates, indices=begin), gradient
+
+
 def slice_update(inputs: _Tensor, start_indices: Any, updates: _Tensor) -> _Tensor:
     begin = s.int_vector(start_indices)
+    if s.is_for_xla() and tf.get_static_value(begin) is None:
+        return _moving_update(inputs, begin, updates)
     return _raw.TensorStridedSliceUpdate(
         input=inputs,
         begin=begin,

@@ -1,0 +1,192 @@
+"""Data sets of the files below a folder, whose folders are classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keraslite.utils.datasets import Batches
+
+
+def dataset_of_files(
+    extensions: tuple[str, ...],
+    read_files: Callable[[Sequence[str]], np.ndarray],
+    *,
+    directory: Any,
+    labels: Any,
+    label_mode: str | None,
+    class_names: Sequence[str] | None,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    validation_split: float | None,
+    subset: str | None,
+    follow_links: bool,
+    verbose: bool,
+) -> Any:
+    """Batches of what `read_files` makes of the files below a folder, and their labels.
+
+    The options are those of the `*_dataset_from_directory` functions.
+    """
+    _check_options(labels, label_mode, validation_split, subset, shuffle, seed)
+    paths, found, names = index_directory(
+        directory, labels, extensions, class_names, follow_links, verbose
+    )
+    if labels is None:
+        label_mode = None
+    if label_mode == "binary" and len(names) != 2:
+        raise ValueError(
+            "`label_mode='binary'` needs exactly two classes. "
+            f"Received: {len(names)} classes, {names[:10]}"
+        )
+    if shuffle:
+        seed = int(np.random.randint(2**31 - 1)) if seed is None else seed
+        order = np.random.RandomState(seed).permutation(len(paths))
+        paths, found = [paths[i] for i in order], found[order]
+    encoded = encode_labels(found, label_mode, len(names))
+
+    def part(which: str | None) -> Batches:
+        chosen = _part_of(len(paths), validation_split, which, verbose)
+        files = paths[chosen]
+        of_files = None if encoded is None else encoded[chosen]
+
+        def batch(samples: np.ndarray) -> Any:
+            inputs = read_files([files[i] for i in samples])
+            return inputs if of_files is None else (inputs, of_files[samples])
+
+        dataset = Batches(batch, len(files), batch_size, shuffle, seed)
+        dataset.class_names = None if label_mode is None else names
+        dataset.file_paths = files
+        return dataset
+
+    if subset == "both":
+        return [part("training"), part("validation")]
+    return part(subset)
+
+
+def _check_options(
+    labels: Any,
+    label_mode: str | None,
+    validation_split: float | None,
+    subset: str | None,
+    shuffle: bool,
+    seed: int | None,
+) -> None:
+    if labels not in ("inferred", None) and not isinstance(labels, (list, tuple, np.ndarray)):
+        raise ValueError(f"`labels` must be 'inferred', None or a list. Received: {labels!r:.80}")
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ValueError(
+            "`label_mode` must be 'int', 'categorical', 'binary' or None. "
+            f"Received: label_mode={label_mode!r}"
+        )
+    if validation_split is not None and not 0 < validation_split < 1:
+        raise ValueError(
+            "`validation_split` must lie between 0 and 1. "
+            f"Received: validation_split={validation_split}"
+        )
+    if (validation_split is None) != (subset is None):
+        raise ValueError(
+            "`validation_split` and `subset` must be given together. "
+            f"Received: validation_split={validation_split}, subset={subset!r}"
+        )
+    if subset not in (None, "training", "validation", "both"):
+        raise ValueError(
+            f"`subset` must be 'training', 'validation' or 'both'. Received: subset={subset!r}"
+        )
+    if validation_split and shuffle and seed is None and subset != "both":
+        raise ValueError(
+            "`validation_split` of shuffled files needs a `seed`, so that the two calls for "
+            "training and validation split them alike."
+        )
+
+
+def index_directory(
+    directory: Any,
+    labels: Any,
+    extensions: tuple[str, ...],
+    class_names: Sequence[str] | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> tuple[list[str], np.ndarray, list[str]]:
+    """Files of some kinds below a folder: sorted paths, labels, names of the classes.
+
+    Args:
+        directory: with a folder for each class, unless `labels` is None.
+        labels: `"inferred"`, None, or a list.
+        extensions: in lower case, with the dot.
+        class_names: the folders, in the order of the labels.
+        follow_links: whether links to folders are followed.
+        verbose: whether to print how many files there are.
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(root)!r}.")
+    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
+    if isinstance(labels, str) and class_names is not None:
+        if unknown := [n for n in class_names if n not in folders]:
+            raise ValueError(
+                f"`class_names` names folders that are not in {str(root)!r}: {unknown[:5]}."
+            )
+        folders = list(class_names)
+    paths: list[str] = []
+    places: list[int] = []
+    for place, folder in enumerate(folders):
+        files = _files(root / folder, extensions, follow_links)
+        paths += files
+        places += [place] * len(files)
+    if labels is None:
+        paths = sorted(paths + _files(root, extensions, follow_links, deep=False))
+        found, names = np.zeros(len(paths), "int32"), []
+    elif isinstance(labels, str):
+        found, names = np.array(places, "int32"), folders
+    else:
+        found = np.asarray(labels)
+        if len(found) != len(paths):
+            raise ValueError(
+                f"`labels` must have one label for each of the {len(paths)} files in "
+                f"{str(root)!r}. Received: {len(found)} labels"
+            )
+        names = list(class_names or map(str, sorted(set(found.tolist()))))
+    if verbose:
+        of_classes = f" belonging to {len(names)} classes" if names else ""
+        print(f"Found {len(paths)} files{of_classes}.")
+    if not paths:
+        raise ValueError(
+            f"There are no files {', '.join(extensions)} in {str(root)!r} or the folders in it."
+        )
+    return paths, found, names
+
+
+def _files(
+    folder: Path, extensions: tuple[str, ...], follow_links: bool, deep: bool = True
+) -> list[str]:
+    if not deep:
+        return [str(p) for p in folder.iterdir() if p.suffix.lower() in extensions and p.is_file()]
+    walked = os.walk(folder, followlinks=follow_links)
+    found = (Path(at) / name for at, _, names in walked for name in names)
+    return sorted(str(p) for p in found if p.suffix.lower() in extensions)
+
+
+def encode_labels(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray | None:
+    """Labels in the form that `label_mode` names; None for none."""
+    if label_mode is None:
+        return None
+    if label_mode == "categorical":
+        return np.eye(classes, dtype="float32")[labels]
+    if label_mode == "binary":
+        return labels.astype("float32")[:, None]
+    return labels.astype("int32")
+
+
+def _part_of(size: int, split: float | None, which: str | None, verbose: bool) -> slice:
+    if split is None:
+        return slice(0, size)
+    held = int(split * size)
+    chosen = slice(0, size - held) if which == "training" else slice(size - held, size)
+    if verbose:
+        print(f"Using {chosen.stop - chosen.start} files for {which}.")
+    return chosen
