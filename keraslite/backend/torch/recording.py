@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -155,12 +156,15 @@ def _watching(found: set[str]) -> Iterator[None]:
             if module.partition(".")[0] not in _REPEATABLE:
                 found.add(f"{module}.{frame.f_code.co_qualname}")
 
-    before = sys.getprofile()
+    before, collects = sys.getprofile(), gc.isenabled()
+    gc.disable()  # It may call anybody's functions, at any moment.
     sys.setprofile(note)
     try:
         yield
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
 
 
 def survey(step: Callable[[Any], Any], batch: Any) -> tuple[Any, str | None]:
@@ -219,12 +223,7 @@ def _origin(node: Node) -> Node:
 
 
 def _fold_constants(module: GraphModule) -> None:
-    written = {
-        _origin(given)
-        for node in module.graph.nodes
-        if node.op == "call_function" and _changes_something(node)
-        for given in node.all_input_nodes
-    }
+    written = {_origin(given) for node in module.graph.nodes for given in _written(node)}
     known: dict[Node, torch.Tensor] = {}
     for node in module.graph.nodes:
         value = node.meta.get("val")
@@ -246,6 +245,15 @@ def _fold_constants(module: GraphModule) -> None:
         object.__setattr__(module, name, value)
         with module.graph.inserting_before(node):
             node.replace_all_uses_with(module.graph.create_node("get_attr", name))
+
+
+def _written(node: Node) -> Iterator[Node]:
+    """The arguments that an operator writes in place."""
+    if isinstance(node.target, OpOverload) and node.target._schema.is_mutable:
+        for i, argument in enumerate(node.target._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                given = node.args[i] if i < len(node.args) else node.kwargs.get(argument.name)
+                yield from (x for x in tree.flatten(given) if isinstance(x, Node))
 
 
 def _is_known(node: Node, known: dict[Node, torch.Tensor]) -> bool:
