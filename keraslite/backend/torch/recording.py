@@ -195,9 +195,30 @@ def simplify(module: GraphModule) -> GraphModule:
         if node.target is torch.ops.aten.detach.default:
             node.replace_all_uses_with(node.args[0])
     _fold_constants(module)
+    _join_biases(graph)
     graph.eliminate_dead_code(_changes_something)
     module.recompile()
     return module
+
+
+def _join_biases(graph: torch.fx.Graph) -> None:
+    """A matrix product and the addition of a vector, right after it, as one operator."""
+    aten = torch.ops.aten
+    for node in graph.find_nodes(op="call_function", target=aten.add.Tensor):
+        product, bias = node.args
+        if (
+            node.prev is product
+            and product.target is aten.mm.default
+            and len(product.users) == 1
+            and isinstance(bias, Node)
+            and bias.meta["val"].ndim == 1
+            and bias.meta["val"].dtype == product.meta["val"].dtype
+            and not node.kwargs
+        ):
+            with graph.inserting_before(node):
+                joined = graph.call_function(aten.addmm.default, (bias, *product.args))
+            node.replace_all_uses_with(joined)
+            joined.meta = node.meta
 
 
 def _changes_something(node: Node) -> bool:
