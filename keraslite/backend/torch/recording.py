@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from keraslite.backend.torch import tensors
 from keraslite.core import tree
+from keraslite.core.errors import ValuesNeededError
 
 #: Packages whose functions do the same to the same tensors whenever they run.
 _REPEATABLE = sys.stdlib_module_names | {"keraslite", "torch", "numpy", "optree", "ml_dtypes"}
@@ -38,8 +39,11 @@ _BY_SHAPE = frozenset(
 _COMPUTED = object()
 
 
-class NotRecordable(TypeError):
+class NotRecordable(ValuesNeededError):
     """A step that its operators alone do not tell."""
+
+
+VALUE_ERRORS = (DataDependentOutputException, DynamicOutputShapeException, NotRecordable)
 
 
 class Recording(NamedTuple):
@@ -113,7 +117,9 @@ def record(
         with tracing, torch.autograd.set_multithreading_enabled(False), mode:
             fake = [mode.from_tensor(x, static_shapes=True) for x in examples]
             graph = make_fx(pure, _allow_non_fake_inputs=True)(*fake)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+    except ValuesNeededError as error:
+        raise NotRecordable(str(error)) from error
+    except VALUE_ERRORS as error:
         raise NotRecordable(
             "A compiled step on the torch engine cannot look at values that are computed in "
             f"the step, as `{error.func}` does. Compile the model with `jit_compile=False`."
