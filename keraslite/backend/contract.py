@@ -138,6 +138,8 @@ class Engine(abc.ABC):
     kernels: ClassVar[ModuleType | SimpleNamespace]
     #: Whether tensors of one dtype hold one dtype object, so that `is` tells it; `==` otherwise.
     interned_dtypes: ClassVar[bool] = True
+    #: What the engine raises where Python code looks at values that a trace does not have.
+    value_errors: ClassVar[tuple[type[Exception], ...]] = ()
     #: Extra base class of every `Layer` (a torch `Module`, a TensorFlow trackable).
     LayerBase: ClassVar[type[LayerBase]] = LayerBase
     #: Extra base class of every `Variable`.

@@ -13,6 +13,10 @@ class UnsafeModelError(ValueError):
     """A file or config asks for something that loading must not do."""
 
 
+class ValuesNeededError(TypeError):
+    """A computation looks at values where there are none: in a compiled step, or for a spec."""
+
+
 def short(text: str, limit: int = LIMIT) -> str:
     """`text`, cut in the middle of nothing: at most `limit` characters."""
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -24,7 +24,7 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, inference, sparse, tree
-from keraslite.core.errors import describe, short
+from keraslite.core.errors import ValuesNeededError, describe, short
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import auto_name, to_snake_case
@@ -448,6 +448,15 @@ def _explain(op: Op, args: Sequence[Any], error: Exception) -> None:
     inside each other the outermost one speaks. Any other error goes on as it is, with a note
     that names the innermost op.
     """
+    if isinstance(error, engine.value_errors):
+        raise ValuesNeededError(
+            short(
+                f"ops.{op.name}: the result depends on values, which a compiled step or a symbolic "
+                "tensor does not have. Fix its shape by an argument (`size`, `num_segments`, a "
+                "Python number), use a mask with `ops.where(condition, x, y)`, or run it op by op: "
+                f"`compile(run_eagerly=True)`. Received: {_received(op, args)}"
+            )
+        ) from error
     broken: ValueError | None = None
     if op.shape is not None:
         try:

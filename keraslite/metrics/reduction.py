@@ -82,10 +82,9 @@ class Mean(Metric):
         values, weights = with_weights(values, sample_weight, mask, self.dtype)
         shape = ops.shape(values)
         if weights is None:
-            total, count = ops.sum(values), shape[0] if shape else 1
+            total, count = _sum(values), shape[0] if shape else 1
         else:
-            total = ops.sum(values * weights)
-            count = ops.sum(ops.broadcast_to(weights, shape))
+            total, count = _sum(values * weights), _sum(ops.broadcast_to(weights, shape))
         if len(shape) > 1:
             per_sample = _number(math.prod(shape[1:]), self.dtype)
             total = total / per_sample
@@ -95,6 +94,10 @@ class Mean(Metric):
 
     def result(self) -> Tensor:
         return ops.divide_no_nan(self.total.value, self.count.value)
+
+
+def _sum(x: Tensor) -> Tensor:
+    return ops.sum(x) if x.shape else x
 
 
 def _number(x: Any, dtype: str) -> Any:

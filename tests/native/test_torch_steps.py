@@ -103,7 +103,7 @@ def test_recorded_step_does_what_the_step_does(
     expected = fit(make, False, keras.optimizers.serialize(optimizer))
     assert repeated.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(repeated[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(repeated[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_what_simplifying_leaves_computes_the_same() -> None:
@@ -119,6 +119,7 @@ def test_what_simplifying_leaves_computes_the_same() -> None:
         counted.view(-1)[1:3].add_(x.sum())
         counted += fixed
         x.mul_(torch.full((), 2.0))
+        counted += torch.mm(x[:, None], x[None]) + x
         return counted + torch.ones_like(x).sum() + x.detach(), torch.rand(2)
 
     graph = make_fx(step)(torch.ones(2))
@@ -132,7 +133,7 @@ def test_what_simplifying_leaves_computes_the_same() -> None:
         torch.manual_seed(0)
         found = run(y)
         for a, b in zip((*expected, x), (*found, y), strict=True):
-            np.testing.assert_array_equal(a, b)
+            np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_functions_of_the_user_run_every_time(recorded: list[int]) -> None:

@@ -65,6 +65,12 @@ class JaxEngine(Engine):
         | {c for c in jax.Array.__subclasses__() if "Impl" in c.__name__}
     )
     kernels: ClassVar[SimpleNamespace] = kernels
+    value_errors = (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.NonConcreteBooleanIndexError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerIntegerConversionError,
+    )
     VariableBase = VariableBase
 
     set_mask = staticmethod(masks.set)  # type: ignore[assignment]

@@ -39,6 +39,7 @@ class TensorflowEngine(Engine):
     )
     tensor_types = s.TENSORS
     kernels: ClassVar[SimpleNamespace] = kernels
+    value_errors = (tf.errors.OperatorNotAllowedInGraphError,)
     LayerBase = bases.LayerBase
     VariableBase = bases.VariableBase
     StateBase = bases.StateBase

@@ -12,7 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from keraslite.backend import contract
-from keraslite.backend.torch import gradients, modules, programs, steps, tensors
+from keraslite.backend.torch import gradients, modules, programs, recording, steps, tensors
 from keraslite.backend.torch.kernels import kernels
 from keraslite.core import tree
 
@@ -33,6 +33,7 @@ class TorchEngine(contract.Engine):
     )
     tensor_types = frozenset({torch.Tensor, torch.nn.Parameter, FakeTensor})
     kernels = kernels
+    value_errors = recording.VALUE_ERRORS
     LayerBase = modules.LayerBase
     VariableBase: ClassVar[type] = tensors.VariableBase
 

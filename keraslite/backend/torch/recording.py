@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from keraslite.backend.torch import tensors
 from keraslite.core import tree
+from keraslite.core.errors import ValuesNeededError
 
 #: Packages whose functions do the same to the same tensors whenever they run.
 _REPEATABLE = sys.stdlib_module_names | {"keraslite", "torch", "numpy", "optree", "ml_dtypes"}
@@ -37,8 +39,11 @@ _BY_SHAPE = frozenset(
 _COMPUTED = object()
 
 
-class NotRecordable(TypeError):
+class NotRecordable(ValuesNeededError):
     """A step that its operators alone do not tell."""
+
+
+VALUE_ERRORS = (DataDependentOutputException, DynamicOutputShapeException, NotRecordable)
 
 
 class Recording(NamedTuple):
@@ -112,7 +117,9 @@ def record(
         with tracing, torch.autograd.set_multithreading_enabled(False), mode:
             fake = [mode.from_tensor(x, static_shapes=True) for x in examples]
             graph = make_fx(pure, _allow_non_fake_inputs=True)(*fake)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+    except ValuesNeededError as error:
+        raise NotRecordable(str(error)) from error
+    except VALUE_ERRORS as error:
         raise NotRecordable(
             "A compiled step on the torch engine cannot look at values that are computed in "
             f"the step, as `{error.func}` does. Compile the model with `jit_compile=False`."
@@ -155,12 +162,15 @@ def _watching(found: set[str]) -> Iterator[None]:
             if module.partition(".")[0] not in _REPEATABLE:
                 found.add(f"{module}.{frame.f_code.co_qualname}")
 
-    before = sys.getprofile()
+    before, collects = sys.getprofile(), gc.isenabled()
+    gc.disable()  # It may call anybody's functions, at any moment.
     sys.setprofile(note)
     try:
         yield
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
 
 
 def survey(step: Callable[[Any], Any], batch: Any) -> tuple[Any, str | None]:
@@ -191,9 +201,30 @@ def simplify(module: GraphModule) -> GraphModule:
         if node.target is torch.ops.aten.detach.default:
             node.replace_all_uses_with(node.args[0])
     _fold_constants(module)
+    _join_biases(graph)
     graph.eliminate_dead_code(_changes_something)
     module.recompile()
     return module
+
+
+def _join_biases(graph: torch.fx.Graph) -> None:
+    """A matrix product and the addition of a vector, right after it, as one operator."""
+    aten = torch.ops.aten
+    for node in graph.find_nodes(op="call_function", target=aten.add.Tensor):
+        product, bias = node.args
+        if (
+            node.prev is product
+            and product.target is aten.mm.default
+            and len(product.users) == 1
+            and isinstance(bias, Node)
+            and bias.meta["val"].ndim == 1
+            and bias.meta["val"].dtype == product.meta["val"].dtype
+            and not node.kwargs
+        ):
+            with graph.inserting_before(node):
+                joined = graph.call_function(aten.addmm.default, (bias, *product.args))
+            node.replace_all_uses_with(joined)
+            joined.meta = node.meta
 
 
 def _changes_something(node: Node) -> bool:
@@ -219,12 +250,7 @@ def _origin(node: Node) -> Node:
 
 
 def _fold_constants(module: GraphModule) -> None:
-    written = {
-        _origin(given)
-        for node in module.graph.nodes
-        if node.op == "call_function" and _changes_something(node)
-        for given in node.all_input_nodes
-    }
+    written = {_origin(given) for node in module.graph.nodes for given in _written(node)}
     known: dict[Node, torch.Tensor] = {}
     for node in module.graph.nodes:
         value = node.meta.get("val")
@@ -246,6 +272,15 @@ def _fold_constants(module: GraphModule) -> None:
         object.__setattr__(module, name, value)
         with module.graph.inserting_before(node):
             node.replace_all_uses_with(module.graph.create_node("get_attr", name))
+
+
+def _written(node: Node) -> Iterator[Node]:
+    """The arguments that an operator writes in place."""
+    if isinstance(node.target, OpOverload) and node.target._schema.is_mutable:
+        for i, argument in enumerate(node.target._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                given = node.args[i] if i < len(node.args) else node.kwargs.get(argument.name)
+                yield from (x for x in tree.flatten(given) if isinstance(x, Node))
 
 
 def _is_known(node: Node, known: dict[Node, torch.Tensor]) -> bool:

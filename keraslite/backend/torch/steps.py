@@ -22,7 +22,7 @@ Step = Callable[[Any], Any]
 _PATIENCE = 8
 #: For how many seconds the batches of a kind run op by op until their step is recorded,
 #: which takes about as long.
-_WORTH = 0.0
+_WORTH = 0.25
 #: How many kinds of batches are recorded: each keeps its list of operators.
 _MOST_KINDS = 8
 

@@ -149,8 +149,8 @@ def sparse_categorical_crossentropy(
     if len(target.shape) == len(output.shape):
         target = np.squeeze(target, -1)
     target = np.expand_dims(target, axis)
-    inside = np.logical_and(np.greater_equal(target, 0), np.less(target, output.shape[axis]))
-    known = np.where(inside, target, 0)
+    known = np.clip(target, 0, output.shape[axis] - 1)
+    inside = np.equal(target, known)
     if from_logits:
         picked = np.take_along_axis(log_softmax(output, axis), known, axis)
     else:

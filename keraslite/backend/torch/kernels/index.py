@@ -99,7 +99,10 @@ def take(x: torch.Tensor, indices: torch.Tensor, axis: int | None = None) -> tor
 def take_along_axis(x: torch.Tensor, indices: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
-    return torch.take_along_dim(x, _wrapped(indices, x.shape[axis]).to(torch.int64), dim=axis)
+    places = _wrapped(indices, x.shape[axis]).to(torch.int64)
+    if x.movedim(axis, 0).shape[1:] == places.movedim(axis, 0).shape[1:]:
+        return torch.gather(x, axis, places)
+    return torch.take_along_dim(x, places, dim=axis)
 
 
 def nonzero(x: torch.Tensor) -> tuple[torch.Tensor, ...]:

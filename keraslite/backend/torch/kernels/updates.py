@@ -40,11 +40,13 @@ def fused_sgd(
         torch._foreach_add_(params, momenta)
 
 
-def _correction(beta: float, step: Any) -> Any:
-    """1 - beta**step, to full precision also for a small step in float32."""
-    if not isinstance(step, torch.Tensor) or beta <= 0.0:
-        return 1 - beta**step
-    return -torch.expm1(step.to(torch.float32) * math.log(beta))
+def _corrected(lr: Any, step: Any, beta_1: float, beta_2: float) -> Any:
+    """`lr * sqrt(1 - beta_2**step) / (1 - beta_1**step)`, accurate for small steps too."""
+    if not isinstance(step, torch.Tensor) or min(beta_1, beta_2) <= 0.0:
+        return lr * (1 - beta_2**step) ** 0.5 / (1 - beta_1**step)
+    logarithms = torch.tensor((math.log(beta_1), math.log(beta_2)), device=step.device)
+    first, second = (-torch.expm1(step * logarithms)).unbind()
+    return lr * second.sqrt() / first
 
 
 def _adam_in_parts(
@@ -87,7 +89,7 @@ def fused_adam(
     """
     if weight_decay:
         torch._foreach_mul_(params, 1 - lr * weight_decay)
-    rate = lr * _correction(beta_2, step) ** 0.5 / _correction(beta_1, step)
+    rate = _corrected(lr, step, beta_1, beta_2)
     if tensors.is_tracing() and not tensors.is_recording():
         # The compiler has no view into the fused kernel, and fuses these by itself.
         _adam_in_parts(params, grads, m, v, rate, beta_1, beta_2, epsilon)
