@@ -245,9 +245,11 @@ def _slow(op: Op, args: list[Any]) -> Any:
             args[i] = [x.value if isinstance(x, Variable) else x for x in value]
         elif isinstance(value, KerasTensor):
             return _symbolic(op, args)
-    for i, kind in op.tensors:
-        if kind != _MANY and isinstance(args[i], Variable):
+    variables = [i for i, kind in op.tensors if kind != _MANY and isinstance(args[i], Variable)]
+    if variables:
+        for i in variables:
             args[i] = args[i].value
+        return op.wrapper(*args)
     try:
         if _SPARSE and sparse.takes_part(op, args):
             return sparse.call(op, args, _target(op, args), _ready)
