@@ -180,8 +180,10 @@ def test_files(config: str, lora: bool, tmp_path) -> None:
             theirs_again.load_weights(other)
             ours_again.load_weights(mine)
         found = keras.ops.convert_to_numpy(ours_again(x))
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(array(theirs_again(x)), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found, array(theirs_again(x)), rtol=1e-5, atol=1e-5)
+        # Merging an update into blocks of 4 bits rounds again, in Keras too.
+        if not (lora and config == "int4_blocks"):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_model_filters() -> None:
