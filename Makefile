@@ -16,7 +16,7 @@ NEEDS := pyproject.toml constraints.txt
 EXTRAS := jax tensorflow-cpu demo dev oracle
 
 # Two run at a time: the longest first. What has a folder plugins/keraslite-* comes from there.
-ENGINES := tensorflow jax torch mlx numpy
+ENGINES := jax tensorflow torch mlx numpy
 SUITES := $(ENGINES) integration
 TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev mlx)
 # numpy does not train.

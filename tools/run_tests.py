@@ -214,7 +214,7 @@ def main(steps: list[str]) -> int:
     engines = []
     for step in steps:
         if step != INTEGRATION:
-            engines += [step, step + OWN] if step in APART else [step]
+            engines += [step + OWN, step] if step in APART else [step]
     workers = min(2, os.cpu_count() or 1, len(engines) or 1)
     start = time.monotonic()
     print(f"Running {', '.join(steps)}; {workers} at a time.", flush=True)
