@@ -16,7 +16,7 @@ from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
 
 #: How layers can be quantized.
-MODES = ("int8", "int4", "float8")
+MODES = ("int8", "int4", "float8", "gptq", "awq")
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
@@ -128,12 +128,12 @@ class QuantizedDTypePolicy(DTypePolicy):
         'int8'
     """
 
-    _modes = MODES
+    _modes = ("int8", "int4", "float8")
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
         self._check_mode(mode)
         super().__init__(source_name)
-        if mode != "float8" and self._compute_dtype == "float16":
+        if mode.startswith("int") and self._compute_dtype == "float16":
             raise ValueError(
                 f"The mode {mode!r} does not work with float16, which overflows. Use bfloat16 or "
                 f"float32. Received: source_name={self._name!r}"
@@ -194,14 +194,58 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
     """
 
     def _check_mode(self, mode: Any) -> None:
-        name, _, size = str(mode).partition("/")
-        number = int(size) if size.removeprefix("-").isdecimal() else 0
-        if name != "int4" or (number < 1 and number != -1):
-            raise ValueError(
-                "`mode` must look like 'int4/128', or be 'int4/-1' for no blocks. "
-                f"Received: mode={mode!r}"
-            )
-        self.mode, self.block_size = name, number
+        self.mode = "int4"
+        (self.block_size,) = _numbers_in(mode, "int4/128")
+
+
+class GPTQDTypePolicy(QuantizedDTypePolicy):
+    """A policy of a layer whose weights GPTQ has fitted; see `keras.quantizers.GPTQConfig`.
+
+    Args:
+        mode: `"gptq/4/128"`: the bits of a weight (2, 3, 4 or 8) and the size of groups, -1 for
+            one group.
+        source_name: the policy that it had before; None for the global one.
+
+    Example:
+        >>> keras.dtype_policies.get("gptq/4/128_from_float32").group_size
+        128
+    """
+
+    _form, _bits = "gptq/4/128", (2, 3, 4, 8)
+
+    def _check_mode(self, mode: Any) -> None:
+        self.weight_bits, self.group_size = _numbers_in(mode, self._form, self._bits)
+        self.mode = self._form.partition("/")[0]
+
+
+class AWQDTypePolicy(GPTQDTypePolicy):
+    """A policy of a layer whose weights AWQ has fitted; see `keras.quantizers.AWQConfig`.
+
+    Args:
+        mode: `"awq/4/128"`: 4 bits, and the size of groups, -1 for one group.
+        source_name: the policy that it had before; None for the global one.
+    """
+
+    _form, _bits = "awq/4/128", (4,)
+
+
+def _numbers_in(mode: Any, form: str, bits: tuple[int, ...] = ()) -> list[int]:
+    """The numbers in a mode that looks like `form`; the last one is a size, or -1."""
+    name, *parts = str(mode).split("/")
+    found = [int(n) if n.removeprefix("-").isdecimal() else 0 for n in parts]
+    expected, *others = form.split("/")
+    if (
+        name != expected
+        or len(found) != len(others)
+        or not (found[-1] > 0 or found[-1] == -1)
+        or (bits and found[0] not in bits)
+    ):
+        allowed = f", with {' or '.join(map(str, bits))} bits" if bits else ""
+        raise ValueError(
+            f"`mode` must look like {form!r}{allowed}; -1 stands for no blocks. "
+            f"Received: mode={mode!r}"
+        )
+    return found
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping):
@@ -302,11 +346,11 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
 
 def quantized_policy(mode: str, source_name: str) -> QuantizedDTypePolicy:
-    """The policy of a layer that is quantized: `mode` is `"int8"`, `"int4/128"`, `"float8"`."""
-    if mode.startswith("int4/"):
-        return Int4DTypePolicy(mode, source_name)
-    cls = QuantizedFloat8DTypePolicy if mode == "float8" else QuantizedDTypePolicy
-    return cls(mode, source_name)
+    """The policy of a layer that is quantized: `mode` is `"int8"`, `"int4/128"`, `"float8"`..."""
+    name, slash, _ = mode.partition("/")
+    with_numbers = {"int4": slash and Int4DTypePolicy, "float8": QuantizedFloat8DTypePolicy}
+    with_numbers |= {"gptq": GPTQDTypePolicy, "awq": AWQDTypePolicy}
+    return (with_numbers.get(name) or QuantizedDTypePolicy)(mode, source_name)
 
 
 _global: DTypePolicy | None = None
@@ -366,9 +410,11 @@ def deserialize(
 
 
 __all__ = [
+    "AWQDTypePolicy",
     "DTypePolicy",
     "DTypePolicyMap",
     "FloatDTypePolicy",
+    "GPTQDTypePolicy",
     "Int4DTypePolicy",
     "QuantizedDTypePolicy",
     "QuantizedFloat8DTypePolicy",

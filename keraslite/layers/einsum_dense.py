@@ -8,7 +8,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.layers.lora import main_weight
-from keraslite.layers.options import known_size, own_arguments
+from keraslite.layers.options import check_positive, known_size, own_arguments
 from keraslite.layers.quantization import QuantizableLayer
 from keraslite.layers.quantization_schemes import Weight
 
@@ -63,8 +63,16 @@ class EinsumDense(QuantizableLayer):
         del arguments["output_shape"]
         self._construct(arguments)
         self.partial_output_shape = (
-            (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+            tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
         )
+        for size in self.partial_output_shape:
+            check_positive(self, output_shape=1 if size is None else size)
+        outputs = self._parsed()[2]
+        if "." not in outputs and len(outputs) != len(self.partial_output_shape) + 1:
+            raise ValueError(
+                f"EinsumDense: `output_shape` must have {len(outputs) - 1} sizes, one for each "
+                f"letter of the output {outputs!r} after the first. Received: {output_shape!r}"
+            )
 
     @property
     def output_shape(self) -> Any:
@@ -134,9 +142,10 @@ class EinsumDense(QuantizableLayer):
         return ops.einsum(self.equation, inputs, weight)
 
     def _input_axes(self, inputs: Any) -> tuple[int, ...]:
-        letters, _, outputs = self._parsed()
+        letters, kernel, outputs = self._parsed()
         letters = letters.replace("...", "")
-        return tuple(i - len(letters) for i, c in enumerate(letters) if c not in outputs)
+        summed = sorted((c for c in letters if c not in outputs), key=kernel.find)
+        return tuple(letters.index(c) - len(letters) for c in summed)
 
     def _parsed(self) -> tuple[str, str, str]:
         match = re.fullmatch(r"([\w.]+),(\w+)->([\w.]+)", self.equation.replace(" ", ""))

@@ -26,6 +26,8 @@ class LowRankLayer(WeightedLayer):
     #: Whether the main weight is anything else than a plain variable.
     _altered = False
     lora_enabled = False
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
 
     _not_in_config = frozenset({"lora_rank", "lora_alpha"})
 
@@ -89,8 +91,7 @@ class LowRankLayer(WeightedLayer):
                 f"{where} cannot have a low-rank update and a `{self._main}_constraint`: the "
                 "constraint would not see the update. Leave one of them out."
             )
-        if self.quantization_mode == "float8":
-            raise NotImplementedError(f"{where}: no low-rank update together with float8.")
+        self._check_low_rank_with(self.quantization_mode)
         shape = self._main_shape
         regularizer = getattr(self, f"{self._main}_regularizer", None)
         for letter, sizes, initializer in (
@@ -105,6 +106,19 @@ class LowRankLayer(WeightedLayer):
         self._main_variable.trainable = False
         self.lora_rank, self.lora_alpha = rank, rank if alpha is None else alpha
         self.lora_enabled = self._altered = True
+
+    def _finish_build(self) -> None:
+        """Create what comes after all other weights."""
+        if self.lora_rank:
+            self._add_low_rank(self.lora_rank, self.lora_alpha)
+
+    def _check_low_rank_with(self, mode: str | None) -> None:
+        """Raise for a kind of quantization that a merged update would undo."""
+        if mode in ("float8", "gptq", "awq"):
+            raise NotImplementedError(
+                f"Layer {self.name!r} ({type(self).__name__}): no low-rank update together with "
+                f"{mode}."
+            )
 
     @property
     def _main_variable(self) -> Variable:

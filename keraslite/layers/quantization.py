@@ -6,10 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from keraslite import dtype_policies, ops
+from keraslite import dtype_policies, ops, quantizers
 from keraslite.core.variable import Variable
 from keraslite.layers.lora import LowRankLayer
-from keraslite.layers.quantization_schemes import Float8, Int4, Int4Blocks, Int8, Weight
+from keraslite.layers.quantization_schemes import (
+    Awq,
+    Float8,
+    Gptq,
+    Int4,
+    Int4Blocks,
+    Int8,
+    Weight,
+)
+from keraslite.quantizers.calibrated import Seen
 from keraslite.quantizers.configs import (
     Int8QuantizationConfig,
     QuantizationConfig,
@@ -29,8 +38,10 @@ class QuantizableLayer(LowRankLayer):
     """
 
     #: The modes of `quantize` that the layer has.
-    _modes: tuple[str, ...] = ("int8", "int4", "float8")
+    _modes: tuple[str, ...] = dtype_policies.MODES
     _scheme: Any = None
+    #: What calibration has seen of the inputs.
+    _seen: Seen | None = None
     inputs_quantizer: Any = None
 
     def _quantizable(self) -> list[Weight]:
@@ -55,11 +66,6 @@ class QuantizableLayer(LowRankLayer):
         if self.quantization_mode in (None, "float8"):
             setattr(self, f"_{self._main}", self._add(self._main, shape))
 
-    def _finish_build(self) -> None:
-        """Create what comes after all other weights."""
-        if self.lora_rank:
-            self._add_low_rank(self.lora_rank, self.lora_alpha)
-
     def quantized_build(
         self, kernel_shape: Any, mode: str, config: QuantizationConfig | None = None
     ) -> None:
@@ -76,17 +82,23 @@ class QuantizableLayer(LowRankLayer):
         if mode == "float8":
             self._scheme.build()
             return
-        default = Int8QuantizationConfig().activation_quantizer if mode == "int8" else None
-        self.inputs_quantizer = QuantizationConfig.activation_quantizer_or_default(config, default)
+        self.inputs_quantizer = QuantizationConfig.activation_quantizer_or_default(
+            config, _inputs_quantizer(mode)
+        )
         for weight in self._quantizable():
             for name, (shape, dtype) in self._scheme.parts(weight).items():
                 if name == "g_idx" and "g_idx" in vars(self):
                     continue
-                value = "ones" if name.endswith("_scale") else "zeros"
+                value = "ones" if "_scale" in name else "zeros"
                 made = self.add_weight(
                     name=name, shape=shape, initializer=value, dtype=dtype, trainable=False
                 )
                 setattr(self, self._attribute(name), made)
+
+    def _is_told_by_policy(self) -> bool:
+        """Whether the dtype policy is enough to make the layer again."""
+        usual = _inputs_quantizer(self.quantization_mode)
+        return quantizers.serialize(self.inputs_quantizer) == quantizers.serialize(usual)
 
     def _check_mode(self, mode: str) -> None:
         if mode not in self._modes:
@@ -97,7 +109,8 @@ class QuantizableLayer(LowRankLayer):
 
     def _make_scheme(self, mode: str, config: QuantizationConfig | None) -> Any:
         if mode != "int4":
-            return {"int8": Int8, "float8": Float8}[mode](self, config)
+            schemes = {"int8": Int8, "float8": Float8, "gptq": Gptq, "awq": Awq}
+            return schemes[mode](self, config)
         source = self._policy if config is None else config
         size = getattr(source, "block_size", None)
         if size in (None, -1):
@@ -116,7 +129,9 @@ class QuantizableLayer(LowRankLayer):
         """Keep the weights in fewer bits, or multiply in fewer.
 
         Args:
-            mode: `"int8"` or `"int4"` for the weights, `"float8"` for training.
+            mode: `"int8"` or `"int4"` for the weights, `"float8"` for training. `"gptq"` and
+                `"awq"` fit weights to data when `quantize` of a model is asked for them; a layer
+                alone rounds each weight.
             type_check: whether to refuse subclasses, which may compute something else.
             config: how in detail: a `keras.quantizers.QuantizationConfig`.
 
@@ -142,12 +157,9 @@ class QuantizableLayer(LowRankLayer):
                 f"{where} is quantized already. Received: mode={config.mode!r}, dtype policy "
                 f"{self._policy.name!r}"
             )
-        if config.mode == "float8" and self.lora_enabled:
-            raise NotImplementedError(f"{where}: no float8 together with a low-rank update.")
-        mode = config.mode
-        if mode == "int4":
-            mode = f"int4/{-1 if config.block_size is None else config.block_size}"
-        policy = dtype_policies.quantized_policy(mode, self._policy.name)
+        if self.lora_enabled:
+            self._check_low_rank_with(config.mode)
+        policy = dtype_policies.quantized_policy(config.dtype_policy_string(), self._policy.name)
         self._make_scheme(config.mode, config)  # refuses before anything is changed
         self._set_policy(policy)
         self.quantization_config = config
@@ -187,6 +199,17 @@ class QuantizableLayer(LowRankLayer):
             bias = ops.cast(ops.cast(bias, "bfloat16"), "float32")
         return ops.add(y, bias)
 
+    def _note(self, inputs: Any) -> None:
+        """Have calibration see some inputs."""
+        if self._seen is None:
+            self._seen = Seen()
+        axes = self._input_axes(inputs)
+        axes = (axes,) if isinstance(axes, int) else axes
+        x = ops.moveaxis(ops.cast(inputs, "float32"), axes, tuple(range(-len(axes), 0)))
+        x = ops.reshape(x, (-1, self._quantizable()[0].matrix[0]))
+        gram, sizes = ops.matmul(ops.transpose(x), x), ops.sum(ops.abs(x), axis=0)
+        self._seen.add(ops.convert_to_numpy(gram), ops.convert_to_numpy(sizes))
+
     def _rounded(self, inputs: Any) -> Any:
         """The inputs as the numbers of their quantizer can tell them."""
         if self.inputs_quantizer is None:
@@ -214,10 +237,14 @@ class QuantizableLayer(LowRankLayer):
 
     def _quantized_spec(self, start: list[str]) -> dict[str, list[str]]:
         tensors = [f"{x}_{y}" for x in Float8._TENSORS for y in ("scale", "amax_history")]
+        blocks = [f"{self._main}_scale", f"{self._main}_zero"]
+        turned = [*(name for name in start if name != self._main), self._main, *blocks]
         found = {
             "int8": [*start, f"{self._main}_scale"],
-            "int4": [*start, f"{self._main}_scale", f"{self._main}_zero", "g_idx"],
+            "int4": [*start, *blocks, "g_idx"],
             "float8": [*start, *tensors],
+            "gptq": [*turned, "g_idx"],
+            "awq": [*turned, "awq_scales", "g_idx"],
         }
         return {mode: found[mode] for mode in self._modes}
 
@@ -235,3 +262,8 @@ class QuantizableLayer(LowRankLayer):
         value = ops.convert_to_numpy(self._weight()).astype(self.variable_dtype)
         parts = self._parts(weight)
         return {id(parts[k]): v for k, v in self._scheme.encode(weight, value).items()}
+
+
+def _inputs_quantizer(mode: str | None) -> Any:
+    """What a mode does to inputs unless a config says otherwise."""
+    return Int8QuantizationConfig().activation_quantizer if mode == "int8" else None

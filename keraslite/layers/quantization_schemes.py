@@ -7,13 +7,15 @@ Micikevicius et al., "FP8 Formats for Deep Learning", https://arxiv.org/abs/2209
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from keraslite import ops, quantizers
 from keraslite.core.variable import Variable
+from keraslite.quantizers import calibrated
 from keraslite.quantizers.rounding import largest_of
 
 
@@ -42,6 +44,11 @@ class Weight:
     along: int = -2
     packed: int = -1
     zero_dtype: str = "int8"
+
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """The axes that are not summed over, then those that are."""
+        return (*(i for i in range(len(self.shape)) if i not in self.summed), *self.summed)
 
     def fold(self, scale: np.ndarray) -> np.ndarray:
         """Scales with axes of size 1, in the shape in which they are kept."""
@@ -95,10 +102,13 @@ class Int8:
 class Int4(Int8):
     """Whole numbers of 4 bits, two in a byte, and a scale for each output."""
 
+    _byte = "int8"
+    _per_byte = 2
+
     def parts(self, weight: Weight) -> dict[str, tuple[tuple[int, ...], str]]:
         packed = list(weight.matrix)
-        packed[weight.packed] = math.ceil(packed[weight.packed] / 2)
-        return {weight.name: (tuple(packed), "int8"), **self._scales(weight)}
+        packed[weight.packed] = math.ceil(packed[weight.packed] / self._per_byte)
+        return {weight.name: (tuple(packed), self._byte), **self._scales(weight)}
 
     def _scales(self, weight: Weight) -> dict[str, tuple[tuple[int, ...], str]]:
         outputs = weight.matrix[-3 - weight.along]
@@ -110,11 +120,16 @@ class Int4(Int8):
         return {weight.name: self._pack(weight, numbers), f"{weight.name}_scale": scale.ravel()}
 
     def _pack(self, weight: Weight, numbers: np.ndarray) -> np.ndarray:
-        return ops.convert_to_numpy(quantizers.pack_int4(numbers, weight.packed)[0])
+        numbers = numbers.astype(self._byte)
+        if self._per_byte == 1:
+            return numbers
+        return ops.convert_to_numpy(quantizers.pack_int4(numbers, weight.packed, self._byte)[0])
 
     def _unpack(self, weight: Weight, packed: Any) -> Any:
-        numbers = quantizers.unpack_int4(packed, weight.matrix[weight.packed], weight.packed)
-        return ops.cast(numbers, self.layer.compute_dtype)
+        if self._per_byte == 2:
+            size, axis = weight.matrix[weight.packed], weight.packed
+            packed = quantizers.unpack_int4(packed, size, axis, self._byte)
+        return ops.cast(packed, self.layer.compute_dtype)
 
     def decode(self, weight: Weight, parts: dict[str, Any]) -> Any:
         return ops.reshape(self.decode_rows(weight, parts), weight.shape)
@@ -168,6 +183,79 @@ class Int4Blocks(Int4):
         return ops.multiply(above, of_each(f"{weight.name}_scale"))
 
 
+class Gptq(Int4Blocks):
+    """Numbers without a sign, and a scale and a zero for each group of an output's weights.
+
+    They are fitted to what the layer has seen in calibration. Without that each weight is rounded
+    on its own.
+    """
+
+    _byte = "uint8"
+
+    def __init__(self, layer: Any, config: Any) -> None:
+        source = layer._policy if config is None else config
+        size = source.group_size
+        super().__init__(layer, config, sys.maxsize if size == -1 else size)
+        self.bits = source.weight_bits
+        self._per_byte = 2 if self.bits == 4 else 1
+
+    @staticmethod
+    def _turned(weight: Weight) -> Weight:
+        """The weight with a matrix of `(outputs, inputs)`."""
+        matrix = weight.matrix[::-1]
+        return replace(weight, matrix=matrix, along=-1, packed=-2, zero_dtype="uint8")
+
+    def parts(self, weight: Weight) -> dict[str, tuple[tuple[int, ...], str]]:
+        return super().parts(self._turned(weight))
+
+    def encode(self, weight: Weight, value: np.ndarray) -> dict[str, np.ndarray]:
+        turned = self._turned(weight)
+        matrix = np.reshape(np.transpose(value, weight.turned), turned.matrix).astype("float64")
+        found = self._fit(matrix, self.layer._seen)
+        values = {
+            weight.name: self._pack(turned, found.numbers),
+            f"{weight.name}_scale": found.scale,
+            f"{weight.name}_zero": found.zero,
+            "g_idx": found.groups,
+            "awq_scales": found.inputs_scale,
+        }
+        return {name: values[name].astype(dtype) for name, (_, dtype) in self.parts(weight).items()}
+
+    def _fit(self, matrix: np.ndarray, seen: calibrated.Seen | None) -> calibrated.Fitted:
+        config = self.config
+        grid = calibrated.Grid(self.bits, self.block_size, config.symmetric, config.per_channel)
+        if seen is None:
+            return calibrated.round_to_nearest(matrix, grid)
+        return calibrated.compensate(
+            matrix, grid, seen.gram, config.hessian_damping, config.activation_order
+        )
+
+    def decode(self, weight: Weight, parts: dict[str, Any]) -> Any:
+        matrix = self.decode_rows(self._turned(weight), parts)
+        sizes = [weight.shape[i] for i in weight.turned]
+        return ops.transpose(ops.reshape(matrix, sizes), np.argsort(weight.turned).tolist())
+
+
+class Awq(Gptq):
+    """The same with a factor for each input, by which its weights are larger than they should."""
+
+    def _scales(self, weight: Weight) -> dict[str, tuple[tuple[int, ...], str]]:
+        found = super()._scales(weight)
+        groups = found.pop("g_idx")
+        return {**found, "awq_scales": groups, "g_idx": groups}
+
+    def _fit(self, matrix: np.ndarray, seen: calibrated.Seen | None) -> calibrated.Fitted:
+        grid = calibrated.Grid(self.bits, self.block_size)
+        if seen is None:
+            return calibrated.round_to_nearest(matrix, grid)
+        points = self.config.num_grid_points
+        return calibrated.protect(matrix, grid, seen.gram, seen.magnitude, points)
+
+    def decode_rows(self, weight: Weight, parts: dict[str, Any]) -> Any:
+        factors = ops.cast(parts["awq_scales"], self.layer.compute_dtype)
+        return ops.divide(super().decode_rows(weight, parts), factors)
+
+
 class Float8:
     """Products in float8. Its scales follow the largest magnitudes of the last steps.
 
@@ -181,7 +269,7 @@ class Float8:
 
     def build(self) -> None:
         """Make the scales and the magnitudes."""
-        length = self.layer.dtype_policy.amax_history_length
+        length = self.layer._policy.amax_history_length
         for name in self._TENSORS:
             for suffix, shape, value in (
                 ("scale", (), "ones"),

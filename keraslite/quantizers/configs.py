@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraslite.core.configurable import Configurable
+from keraslite.core.configurable import Configurable, parameters_of
 from keraslite.core.errors import describe
 from keraslite.dtype_policies import MODES
 from keraslite.quantizers.absmax import AbsMaxQuantizer
@@ -29,6 +29,10 @@ class QuantizationConfig(Configurable):
             "`QuantizationConfig` itself has no mode. Use one of its subclasses, such as "
             "`keras.quantizers.Int8QuantizationConfig`."
         )
+
+    def dtype_policy_string(self) -> str:
+        """The mode with its numbers, as names of dtype policies have it."""
+        return self.mode
 
     @staticmethod
     def weight_quantizer_or_default(config: QuantizationConfig | None, default: Any) -> Any:
@@ -88,6 +92,9 @@ class Int4QuantizationConfig(QuantizationConfig):
         super().__init__(weight_quantizer, activation_quantizer)
         self.block_size = block_size
 
+    def dtype_policy_string(self) -> str:
+        return f"int4/{-1 if self.block_size is None else self.block_size}"
+
 
 class Float8QuantizationConfig(QuantizationConfig):
     """Products in float8 with scales that training adapts; weights stay as they are."""
@@ -96,6 +103,125 @@ class Float8QuantizationConfig(QuantizationConfig):
 
     def __init__(self) -> None:
         super().__init__()
+
+
+class CalibratedConfig(QuantizationConfig):
+    """Weights in few bits, fitted to what the layers see of some data."""
+
+    _bits: tuple[int, ...]
+
+    def _calibrate(self, arguments: dict[str, Any]) -> None:
+        """Check and keep the arguments of the constructor, which are its `locals()`."""
+        super().__init__()
+        for name in parameters_of(type(self)):
+            value = arguments[name]
+            setattr(self, name, value)
+            size = name in ("num_samples", "sequence_length", "num_grid_points", "group_size")
+            if size and value != (-1 if name == "group_size" else None) and not value >= 1:
+                raise ValueError(
+                    f"{type(self).__name__}: `{name}` must be a positive integer"
+                    f"{', or -1 for one group' if name == 'group_size' else ''}. "
+                    f"Received: {describe(value)}"
+                )
+        if self.weight_bits not in self._bits:
+            raise ValueError(
+                f"{type(self).__name__}: `weight_bits` must be one of {self._bits}. "
+                f"Received: {describe(self.weight_bits)}"
+            )
+
+    def dtype_policy_string(self) -> str:
+        return f"{self.mode}/{self.weight_bits}/{self.group_size}"
+
+    def _config_value(self, name: str, recorded: dict[str, Any], default: Any) -> Any:
+        # The data have done their part; files do without.
+        if name in ("dataset", "tokenizer", "quantization_layer_structure"):
+            return None
+        return super()._config_value(name, recorded, default)
+
+
+class GPTQConfig(CalibratedConfig):
+    """Weights rounded one after the other, so that later ones make up for earlier errors.
+
+    Frantar et al., "GPTQ", https://arxiv.org/abs/2210.17323
+
+    Args:
+        dataset: texts, or arrays of tokens.
+        tokenizer: from a text to tokens: a function, or an object with a method `tokenize`.
+            None for arrays.
+        weight_bits: 2, 3, 4 or 8.
+        num_samples: how many pieces of the data the layers see.
+        per_channel: whether each output has a scale of its own.
+        sequence_length: tokens of a piece.
+        hessian_damping: between 0 and 1; more stays closer to rounding each weight alone.
+        group_size: how many weights of an output share a scale, -1 for all.
+        symmetric: whether the range of weights has zero in its middle.
+        activation_order: whether weights of large inputs come first.
+        quantization_layer_structure: `{"pre_block_layers": [...], "sequential_blocks": [...]}`,
+            the layers from tokens to the first block, and the blocks, each of which takes what
+            the one before it gives; only their layers are quantized. By default what
+            `model.get_quantization_layer_structure("gptq")` returns.
+
+    Example:
+        >>> config = keras.quantizers.GPTQConfig(texts, tokenizer, group_size=64)
+        >>> model.quantize("gptq", config=config)
+    """
+
+    mode = "gptq"  # type: ignore[assignment]
+    _bits = (2, 3, 4, 8)
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        per_channel: bool = True,
+        sequence_length: int = 512,
+        hessian_damping: float = 0.01,
+        group_size: int = 128,
+        symmetric: bool = False,
+        activation_order: bool = False,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        if not 0 <= hessian_damping <= 1:
+            raise ValueError(
+                f"GPTQConfig: `hessian_damping` must be between 0 and 1. Received: "
+                f"{hessian_damping}"
+            )
+        self._calibrate(locals())
+
+
+class AWQConfig(CalibratedConfig):
+    """Weights rounded in 4 bits after those of large inputs were made larger.
+
+    The inverse factors are kept with the weights; they are the best of some powers of the
+    inputs' mean magnitudes. Lin et al., "AWQ", https://arxiv.org/abs/2306.00978
+
+    Args:
+        dataset, tokenizer, num_samples, sequence_length, group_size,
+            quantization_layer_structure: as in `GPTQConfig`.
+        weight_bits: 4.
+        num_grid_points: how many powers are tried.
+
+    Example:
+        >>> model.quantize("awq", config=keras.quantizers.AWQConfig(texts, tokenizer))
+    """
+
+    mode = "awq"  # type: ignore[assignment]
+    _bits = (4,)
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        sequence_length: int = 512,
+        group_size: int = 128,
+        num_grid_points: int = 20,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        self._calibrate(locals())
 
 
 _CONFIGS = {
@@ -119,6 +245,11 @@ def config_for(mode: Any, config: Any) -> QuantizationConfig:
     if mode is not None and mode not in MODES:
         raise ValueError(
             f"`mode` must be one of {', '.join(MODES)}. Received: mode={describe(mode)}"
+        )
+    if config is None and mode not in _CONFIGS:
+        raise ValueError(
+            f"The mode {mode!r} needs data: pass `config=keras.quantizers.{mode.upper()}Config("
+            "dataset, tokenizer)`."
         )
     if config is None:
         return _CONFIGS[mode]()

@@ -9,6 +9,7 @@ import keraslite
 from keraslite import layers, ops
 from keraslite.backend import engine
 from tests.layers.test_quantization import (
+    CONVOLUTIONS,
     LAYERS,
     array,
     assert_same,
@@ -21,7 +22,7 @@ from tests.layers.test_quantization import (
 from tests.layers.test_table import keras
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", [*LAYERS, *CONVOLUTIONS])
 def test_as_in_keras(name: str) -> None:
     ours, theirs, x = pair(name, lora=True)
     assert [(w.path, w.shape, w.trainable) for w in ours.weights] == [
@@ -41,7 +42,7 @@ def test_as_in_keras(name: str) -> None:
     np.testing.assert_array_equal(array(getattr(ours, f"lora_{main}_b")), 0.0)
 
 
-@pytest.mark.parametrize("name", ["dense", "embedding", "abc,cd->abd"])
+@pytest.mark.parametrize("name", ["dense", "embedding", "abc,cd->abd", "conv2d"])
 def test_config(name: str) -> None:
     ours, theirs, x = pair(name, lora=True)
     config = keraslite.saving.serialize_keras_object(ours)
@@ -51,7 +52,7 @@ def test_config(name: str) -> None:
     again = keraslite.saving.deserialize_keras_object(config)
     assert again.lora_enabled
     assert [w.path for w in again.weights] == [w.path for w in ours.weights]
-    plain = LAYERS[name][0](keraslite)
+    plain = (LAYERS | CONVOLUTIONS)[name][0](keraslite)
     assert "lora_rank" not in plain.get_config()
 
 

@@ -218,6 +218,41 @@ def test_flax_layer() -> None:
 
 
 @jax_only
+def test_flax_layer_with_flax() -> None:
+    linen = pytest.importorskip("flax.linen")
+
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x, training):
+            x = linen.BatchNorm(use_running_average=not training)(linen.Dense(5)(x))
+            x = linen.Dropout(0.5, deterministic=not training)(linen.relu(x))
+            return linen.Dense(3)(x)
+
+        def twice(self, x):
+            return 2 * self(x, False)
+
+    ours, theirs = (k.layers.FlaxLayer(Net(), seed=1) for k in (keraslite, keras))
+    ours(X), theirs(X)
+    assert [(w.shape, w.trainable) for w in ours.weights] == [
+        (w.shape, w.trainable) for w in theirs.weights
+    ]
+    ours.set_weights([np.asarray(w) for w in theirs.weights])
+    np.testing.assert_allclose(numpy(ours(X)), np.asarray(theirs(X)), rtol=1e-5, atol=1e-6)
+    dropped = [numpy(ours(X, training=True)) for _ in range(2)]
+    theirs(X, training=True), theirs(X, training=True)
+    assert not np.allclose(*dropped)
+    # Batch statistics follow, whatever dropout leaves out after them.
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, np.asarray(b), rtol=1e-4, atol=1e-6)
+    variables = Net().init({"params": importlib.import_module("jax").random.key(0)}, X, False)
+    plain, doubled = (
+        layers.FlaxLayer(Net(), method, variables=variables) for method in (None, "twice")
+    )
+    np.testing.assert_allclose(numpy(doubled(X)), 2 * numpy(plain(X)), rtol=1e-5)
+    trained(layers.FlaxLayer(Net()))
+
+
+@jax_only
 def test_flax_layer_wants_a_module() -> None:
     with pytest.raises(TypeError, match="methods `init` and `apply`"):
         layers.FlaxLayer(object())

@@ -50,6 +50,15 @@ LAYERS |= {
     )
     for e in EINSUM
 }
+# Low-rank updates only.
+CONVOLUTIONS = {
+    "conv1d": (lambda m: m.layers.Conv1D(6, 3, padding="causal", name="a"), (2, 5, 4)),
+    "conv2d": (
+        lambda m: m.layers.Conv2D(6, (3, 2), groups=2, kernel_regularizer="l2", name="a"),
+        (2, 5, 4, 4),
+    ),
+    "conv3d": (lambda m: m.layers.Conv3D(3, 2, use_bias=False, name="a"), (2, 3, 4, 3, 2)),
+}
 CONFIGS = {
     "int8": ("int8", {}),
     "int8_weights": ("int8", {"activation_quantizer": None}),
@@ -74,13 +83,13 @@ CASES = [
 
 
 def inputs_for(name: str) -> np.ndarray:
-    shape = LAYERS[name][1]
+    shape = (LAYERS | CONVOLUTIONS)[name][1]
     return RNG.integers(0, 10, (2, 3)) if shape is None else normal(*shape)
 
 
 def pair(name: str, lora: bool = False):
     """Our layer and Keras's with the same weights, and an input."""
-    make, shape = LAYERS[name]
+    make, shape = (LAYERS | CONVOLUTIONS)[name]
     ours, theirs = make(keraslite), make(keras)
     for layer in (ours, theirs):
         layer.build(shape or (None, 3))
