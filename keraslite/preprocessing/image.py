@@ -7,6 +7,20 @@ from typing import Any
 import numpy as np
 
 from keraslite import ops
+from keraslite.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
+from keraslite.preprocessing.generators import ImageDataGenerator
+from keraslite.preprocessing.iterators import Iterator, NumpyArrayIterator
+from keraslite.preprocessing.transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    random_brightness,
+    random_channel_shift,
+    random_rotation,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
 from keraslite.utils.images import array_to_img, img_to_array, load_img, save_img
 
 
@@ -42,4 +56,24 @@ def smart_resize(
     return ops.convert_to_numpy(found) if isinstance(x, np.ndarray) else found
 
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
+__all__ = [
+    "DataFrameIterator",
+    "DirectoryIterator",
+    "ImageDataGenerator",
+    "Iterator",
+    "NumpyArrayIterator",
+    "apply_affine_transform",
+    "apply_brightness_shift",
+    "apply_channel_shift",
+    "array_to_img",
+    "img_to_array",
+    "load_img",
+    "random_brightness",
+    "random_channel_shift",
+    "random_rotation",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
+    "save_img",
+    "smart_resize",
+]

@@ -19,10 +19,15 @@ class PyDataset:
     Args:
         workers: how many threads or processes fetch batches ahead; 0 and 1 mean that the
             main thread fetches them when they are needed.
-        use_multiprocessing: workers are processes. The data set is pickled to them at the
-            beginning of every pass, and the script must begin with
-            `if __name__ == "__main__":`.
+        use_multiprocessing: workers are processes, started anew by `fit` and ended with it.
+            The data set is pickled to them at the beginning of a pass if it has changed, so
+            what `on_epoch_end` does counts; what they change stays with them. The script must
+            begin with `if __name__ == "__main__":`.
         max_queue_size: how many batches may wait.
+
+    Attributes:
+        timeout: seconds that `fit` waits for a batch of a worker before it ends with an error.
+            None, the default, has no limit; there is a warning after 10 seconds.
 
     Example:
         >>> class Squares(keras.utils.PyDataset):
@@ -40,6 +45,7 @@ class PyDataset:
     _use_multiprocessing = False
     _max_queue_size = 10
     _initialized = False
+    timeout: float | None = None
 
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10

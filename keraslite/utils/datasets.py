@@ -117,13 +117,30 @@ def _stacked(samples: Sequence[Any]) -> Any:
     return tree.map_structure(lambda *parts: np.stack(parts), *samples)
 
 
-def check_format(format: str) -> None:
-    """Raise for a `format` that is neither Keras's default nor one we have."""
-    if format != "tf":
+def in_format(dataset: Any, format: str) -> Any:
+    """A data set, or several, as it is for "tf", or as one of the package grain.
+
+    Raises:
+        ImportError: without grain.
+        ValueError: for another format.
+    """
+    if format == "tf":
+        return dataset
+    if format != "grain":
         raise ValueError(
-            "`format` must be left out: data sets are `PyDataset`s on every engine. "
+            "`format` must be 'tf', which is a `PyDataset` on every engine, or 'grain'. "
             f"Received: format={format!r}"
         )
+    try:
+        import grain
+    except ImportError:
+        raise ImportError("`format='grain'` needs grain. Run `pip install grain`.") from None
+    if isinstance(dataset, list):
+        return [in_format(part, format) for part in dataset]
+    found = grain.MapDataset.source(dataset)
+    for name in ("class_names", "file_paths"):
+        setattr(found, name, getattr(dataset, name))
+    return found
 
 
 # Series ------------------------------------------------------------------------------------
@@ -141,7 +158,7 @@ def timeseries_dataset_from_array(
     start_index: int | None = None,
     end_index: int | None = None,
     format: str = "tf",
-) -> Batches:
+) -> Any:
     """Windows over a series, in batches.
 
     Args:
@@ -154,7 +171,7 @@ def timeseries_dataset_from_array(
         shuffle: whether every pass has an order of its own.
         seed: of the orders.
         start_index, end_index: range of time to use.
-        format: has no effect.
+        format: `"tf"` for a `PyDataset`, or `"grain"`.
 
     Returns:
         A `PyDataset` of `(windows, targets)`, or of windows alone. Windows have the shape
@@ -167,7 +184,6 @@ def timeseries_dataset_from_array(
         >>> windows[0], targets[0]
         (array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), 10)
     """
-    check_format(format)
     data = np.asarray(data)
     targets = None if targets is None else np.asarray(targets)
     for name, value in (
@@ -207,7 +223,7 @@ def timeseries_dataset_from_array(
         windows = data[chosen[:, None] + steps]
         return windows if targets is None else (windows, targets[chosen])
 
-    return Batches(read, len(starts), batch_size, shuffle, seed)
+    return in_format(Batches(read, len(starts), batch_size, shuffle, seed), format)
 
 
 # Parts -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from keraslite.config import floatx, standardize_data_format
 from keraslite.core.configurable import shared_arguments
 from keraslite.ops.image.sampling import weights
 from keraslite.utils.audio import fitted, read_wav
-from keraslite.utils.datasets import check_format
+from keraslite.utils.datasets import in_format
 from keraslite.utils.files import dataset_of_files
 from keraslite.utils.images import img_to_array, load_img
 
@@ -55,7 +55,7 @@ def text_dataset_from_directory(
         validation_split: share of the files for validation.
         subset: `"training"`, `"validation"` or `"both"`.
         follow_links: whether links to folders are followed.
-        format: has no effect.
+        format: `"tf"` for a `PyDataset`, or `"grain"`.
         verbose: whether to print how many files there are.
 
     Returns:
@@ -66,7 +66,6 @@ def text_dataset_from_directory(
         >>> train = keras.utils.text_dataset_from_directory("aclImdb/train", batch_size=64)
         >>> vectorize.adapt(train.map(lambda text, label: text))
     """
-    check_format(format)
 
     def read(files: Sequence[str]) -> np.ndarray:
         texts = np.empty(len(files), dtype=object)
@@ -75,7 +74,8 @@ def text_dataset_from_directory(
                 texts[place] = file.read(-1 if max_length is None else max_length)
         return texts
 
-    return dataset_of_files((".txt",), read, **shared_arguments(dataset_of_files, locals()))
+    given = shared_arguments(dataset_of_files, locals())
+    return in_format(dataset_of_files((".txt",), read, **given), format)
 
 
 def image_dataset_from_directory(
@@ -121,12 +121,13 @@ def image_dataset_from_directory(
         pad_to_aspect_ratio: whether to pad them instead.
         data_format: `"channels_last"`, `"channels_first"`, or None for
             `keras.config.image_data_format()`.
-        format: has no effect.
+        format: `"tf"` for a `PyDataset`, or `"grain"`.
         verbose: whether to say how many files there are.
 
     Returns:
         A `PyDataset` of images or of `(images, labels)`, with the attributes `class_names` and
-        `file_paths`; two of them for `subset="both"`. Values are from 0 to 255.
+        `file_paths`; two of them for `subset="both"`. Values are from 0 to 255: bytes for
+        `interpolation="nearest"`, floats otherwise.
 
     Raises:
         ImportError: without Pillow.
@@ -138,7 +139,6 @@ def image_dataset_from_directory(
         ... )
         >>> model.fit(train, validation_data=test)
     """
-    check_format(format)
     for name, value, allowed in (
         ("interpolation", interpolation, tuple(_KERNELS)),
         ("color_mode", color_mode, ("grayscale", "rgb", "rgba")),
@@ -151,7 +151,11 @@ def image_dataset_from_directory(
             "Received: both"
         )
     first = standardize_data_format(data_format) == "channels_first"
-    size = tuple(image_size)
+    size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size,)
+    if len(size) != 2:
+        raise ValueError(
+            f"`image_size` must be a pair (height, width). Received: image_size={image_size!r}"
+        )
 
     def load(path: str) -> np.ndarray:
         x = img_to_array(load_img(path, color_mode), "channels_last")
@@ -167,9 +171,11 @@ def image_dataset_from_directory(
         return np.moveaxis(x, -1, 0) if first else x
 
     def read(files: Sequence[str]) -> np.ndarray:
-        return np.stack([load(path) for path in files]).astype(floatx())
+        images = np.stack([load(path) for path in files])
+        return images.astype("uint8" if interpolation == "nearest" else floatx())
 
-    return dataset_of_files(_EXTENSIONS, read, **shared_arguments(dataset_of_files, locals()))
+    given = shared_arguments(dataset_of_files, locals())
+    return in_format(dataset_of_files(_EXTENSIONS, read, **given), format)
 
 
 def audio_dataset_from_directory(

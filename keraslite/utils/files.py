@@ -32,7 +32,9 @@ def dataset_of_files(
 
     The options are those of the `*_dataset_from_directory` functions.
     """
-    _check_options(labels, label_mode, validation_split, subset, shuffle, seed)
+    if label_mode is None:
+        labels = None
+    _check_options(labels, label_mode, class_names, validation_split, subset, shuffle, seed)
     paths, found, names = index_directory(
         directory, labels, extensions, class_names, follow_links, verbose
     )
@@ -71,11 +73,17 @@ def dataset_of_files(
 def _check_options(
     labels: Any,
     label_mode: str | None,
+    class_names: Sequence[str] | None,
     validation_split: float | None,
     subset: str | None,
     shuffle: bool,
     seed: int | None,
 ) -> None:
+    if labels is None and class_names is not None:
+        raise ValueError(
+            "`class_names` must be left out for `labels=None`: there are no classes. "
+            f"Received: class_names={class_names!r:.80}"
+        )
     if labels not in ("inferred", None) and not isinstance(labels, (list, tuple, np.ndarray)):
         raise ValueError(f"`labels` must be 'inferred', None or a list. Received: {labels!r:.80}")
     if label_mode not in ("int", "categorical", "binary", None):
@@ -125,25 +133,21 @@ def index_directory(
     root = Path(directory)
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(root)!r}.")
-    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
-    if isinstance(labels, str) and class_names is not None:
-        if unknown := [n for n in class_names if n not in folders]:
-            raise ValueError(
-                f"`class_names` names folders that are not in {str(root)!r}: {unknown[:5]}."
-            )
-        folders = list(class_names)
-    paths: list[str] = []
-    places: list[int] = []
-    for place, folder in enumerate(folders):
-        files = _files(root / folder, extensions, follow_links)
-        paths += files
-        places += [place] * len(files)
-    if labels is None:
-        paths = sorted(paths + _files(root, extensions, follow_links, deep=False))
-        found, names = np.zeros(len(paths), "int32"), []
-    elif isinstance(labels, str):
-        found, names = np.array(places, "int32"), folders
+    if isinstance(labels, str):
+        names = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+        if class_names is not None:
+            if unknown := [n for n in class_names if n not in names]:
+                raise ValueError(
+                    f"`class_names` names folders that are not in {str(root)!r}: {unknown[:5]}."
+                )
+            names = list(class_names)
+        of_class = [files_below(root / name, extensions, follow_links) for name in names]
+        paths = [path for files in of_class for path in files]
+        found = np.repeat(np.arange(len(names), dtype="int32"), [len(files) for files in of_class])
     else:
+        paths = files_below(root, extensions, follow_links)
+        found, names = np.zeros(len(paths), "int32"), []
+    if labels is not None and not isinstance(labels, str):
         found = np.asarray(labels)
         if len(found) != len(paths):
             raise ValueError(
@@ -161,14 +165,15 @@ def index_directory(
     return paths, found, names
 
 
-def _files(
-    folder: Path, extensions: tuple[str, ...], follow_links: bool, deep: bool = True
-) -> list[str]:
-    if not deep:
-        return [str(p) for p in folder.iterdir() if p.suffix.lower() in extensions and p.is_file()]
-    walked = os.walk(folder, followlinks=follow_links)
-    found = (Path(at) / name for at, _, names in walked for name in names)
-    return sorted(str(p) for p in found if p.suffix.lower() in extensions)
+def files_below(folder: Path, extensions: tuple[str, ...], follow_links: bool) -> list[str]:
+    """Paths of the files with these extensions, by folder and name."""
+    found = (
+        (at, name)
+        for at, _, names in os.walk(folder, followlinks=follow_links)
+        for name in names
+        if name.lower().endswith(extensions)
+    )
+    return [os.path.join(at, name) for at, name in sorted(found)]
 
 
 def encode_labels(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray | None:
@@ -187,6 +192,11 @@ def _part_of(size: int, split: float | None, which: str | None, verbose: bool) -
         return slice(0, size)
     held = int(split * size)
     chosen = slice(0, size - held) if which == "training" else slice(size - held, size)
+    if chosen.start == chosen.stop:
+        raise ValueError(
+            f"`validation_split={split}` of {size} files leaves none for {which}. "
+            f"Received: validation_split={split}, subset={which!r}"
+        )
     if verbose:
         print(f"Using {chosen.stop - chosen.start} files for {which}.")
     return chosen

@@ -11,7 +11,7 @@ import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
 
-_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
@@ -68,7 +68,7 @@ def array_to_img(
             f"Received: shape {tuple(x.shape)}"
         )
     if channels > 1:
-        return image.fromarray(x.astype("uint8"), _MODES["rgba" if channels == 4 else "rgb"])
+        return image.fromarray(x.astype("uint8"), MODES["rgba" if channels == 4 else "rgb"])
     gray = x[..., 0]
     # 8 bits are not enough for what is brighter.
     return image.fromarray(gray.astype("int32" if gray.max() > 255 else "uint8"))
@@ -128,9 +128,9 @@ def load_img(
         ValueError: for options that do not exist.
     """
     image = _pillow()
-    if color_mode not in _MODES:
+    if color_mode not in MODES:
         raise ValueError(
-            f"utils.load_img: `color_mode` must be one of {tuple(_MODES)}. Received: {color_mode!r}"
+            f"utils.load_img: `color_mode` must be one of {tuple(MODES)}. Received: {color_mode!r}"
         )
     if interpolation not in _INTERPOLATIONS:
         raise ValueError(
@@ -147,8 +147,8 @@ def load_img(
             f"utils.load_img: `path` must be a path or an io.BytesIO. Received: {type(path)}"
         )
     deep = found.mode in ("I;16", "I", "I;16B")
-    if found.mode != _MODES[color_mode] and not (color_mode == "grayscale" and deep):
-        found = found.convert(_MODES[color_mode])
+    if found.mode != MODES[color_mode] and not (color_mode == "grayscale" and deep):
+        found = found.convert(MODES[color_mode])
     if target_size is None:
         return found
     size = (target_size[1], target_size[0])

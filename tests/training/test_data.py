@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 from collections.abc import Callable, Iterator
@@ -78,6 +79,36 @@ def _loader(weights: bool) -> Any:
     return torch.utils.data.DataLoader(dataset, batch_size=BATCH)
 
 
+class Rows:
+    """Samples by index."""
+
+    def __init__(self, weights: bool = False) -> None:
+        self.arrays = (X, Y, W) if weights else (X, Y)
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+    def __getitem__(self, index: int) -> Any:
+        return tuple(x[index] for x in self.arrays)
+
+
+def _grain(kind: str) -> Callable[[bool], Any]:
+    def make(weights: bool) -> Any:
+        grain = pytest.importorskip("grain")
+        data = grain.MapDataset.source(Rows(weights))
+        if kind == "loader":
+            return grain.DataLoader(
+                data_source=Rows(weights),
+                sampler=grain.samplers.SequentialSampler(SAMPLES),
+                operations=[grain.transforms.Batch(BATCH)],
+                worker_count=0,
+            )
+        data = data.batch(BATCH)
+        return {"map": data, "repeated": data.repeat(), "iter": data.to_iter_dataset()}[kind]
+
+    return make
+
+
 def _endless(weights: bool) -> Iterator[Any]:
     return itertools.chain.from_iterable(batches(weights) for _ in itertools.count())
 
@@ -92,6 +123,10 @@ STREAMS: dict[str, tuple[Callable[[bool], Any], dict[str, Any]]] = {
     "tf_data": (_tf_data, {}),
     "tf_data_repeated": (lambda w: _tf_data(w).repeat(), {"steps_per_epoch": STEPS}),
     "data_loader": (_loader, {}),
+    "grain_map": (_grain("map"), {}),
+    "grain_repeated": (_grain("repeated"), {"steps_per_epoch": STEPS}),
+    "grain_iter": (_grain("iter"), {}),
+    "grain_loader": (_grain("loader"), {}),
 }
 
 
@@ -109,6 +144,11 @@ def _foreign(name: str, function: str) -> Callable[[np.ndarray], Any]:
     return lambda x: getattr(pytest.importorskip(name), function)(x)
 
 
+def _sparse(x: np.ndarray) -> Any:
+    sparse = pytest.importorskip("scipy.sparse")
+    return sparse.csr_matrix(x) if x.ndim == 2 and x.shape[1] > 1 else x
+
+
 ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "float64": lambda x: x.astype("float64"),
     "engine_tensors": lambda x: keraslite.ops.convert_to_tensor(x),
@@ -118,6 +158,7 @@ ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "data_frames": _pandas("frame"),
     "series": _pandas("series"),
     "not_contiguous": lambda x: np.asfortranarray(np.repeat(x, 2, axis=0))[::2],
+    "sparse": _sparse,
     "variables": lambda x: keraslite.Variable(x, trainable=False),
 }
 
@@ -316,3 +357,52 @@ def test_engine_tensors_stay_where_they_are() -> None:
     x = keraslite.ops.convert_to_tensor(X)
     (batch,) = make_source(x, batch_size=BATCH).peek()
     assert engine.is_tensor(batch) and tuple(batch.shape) == (BATCH, 4)
+
+
+class Untouched(Batches):
+    """Whose first batches nobody may ask for."""
+
+    def __getitem__(self, index: int) -> Any:
+        assert index >= 2
+        return super().__getitem__(index)
+
+
+SOURCES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "arrays": (lambda: X, {}),
+    "shuffled": (lambda: X, {"shuffle": True}),
+    "shuffled_batches": (lambda: X, {"shuffle": "batch"}),
+    "tensors": (lambda: keraslite.ops.convert_to_tensor(X), {"shuffle": True}),
+    **{name: (lambda name=name: STREAMS[name][0](False), {}) for name in STREAMS},
+    "without_those_before": (Untouched, {}),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_pass_begins_at_a_batch(kind: str) -> None:
+    """And has the batches that a whole pass has from there on."""
+    make, given = SOURCES[kind]
+    given = (
+        {**given, "batch_size": 4} if kind.startswith(("arrays", "shuffled", "tensors")) else given
+    )
+
+    def found(start: int) -> list[Any]:
+        source = make_source(make(), seed=7, **given)
+        with contextlib.closing(source):
+            batches = source.batches(1, start)
+            return [np.asarray(x) for x, *_ in itertools.islice(batches, 5 - start)]
+
+    whole = found(0) if kind != "without_those_before" else [x for x, _ in Batches().all]
+    rest = found(2)
+    assert len(rest) == len(whole) - 2 > 0
+    for a, b in zip(rest, whole[2:], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_error_of_a_data_set_says_which_batch() -> None:
+    class Broken(Batches):
+        def __getitem__(self, index: int) -> Any:
+            return {}[index]
+
+    with pytest.raises(KeyError) as raised:
+        make_source(Broken()).peek()
+    assert raised.value.__notes__ == ["This was batch 0 of `Broken`."]

@@ -82,6 +82,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             place = root / name / ("sub" if i == 2 else ".") / f"{i}.png"
             utils.save_img(place, RNG.uniform(0, 255, (8 + i, 9, 3)))
     (root / "cats" / "notes.txt").write_text("no image")
+    # These belong to no class; the others are ordered by folder and then by name.
+    (root / ".hidden").mkdir()
+    for place in (".hidden/h.png", "outside.png"):
+        utils.save_img(root / place, RNG.uniform(0, 255, (8, 9, 3)))
+    (root / "dogs" / "A").mkdir()
+    (root / "dogs" / "3.png").rename(root / "dogs" / "A" / "3.png")
+    (root / "dogs" / "link").symlink_to(root / "cats" / "sub")
     return root
 
 
@@ -101,7 +108,10 @@ OPTIONS = [
     {"batch_size": None, "crop_to_aspect_ratio": True},
     {"validation_split": 0.25, "subset": "training"},
     {"class_names": ["dogs", "cats"], "color_mode": "grayscale", "data_format": "channels_first"},
-    {"labels": [0, 1, 2] * 3, "pad_to_aspect_ratio": True, "image_size": (16, 17)},
+    {"follow_links": True, "interpolation": "nearest"},
+    {"labels": None, "label_mode": None},
+    {"validation_split": 0.25, "subset": "both", "shuffle": True, "seed": 3},
+    {"labels": [*[0, 1, 2] * 3, 1, 0], "pad_to_aspect_ratio": True, "image_size": (16, 17)},
 ]
 
 
@@ -110,6 +120,10 @@ def test_directories_equal_keras(folders: pathlib.Path, options: dict) -> None:
     common = {"image_size": (6, 7), "shuffle": False, "verbose": False, **options}
     ours = utils.image_dataset_from_directory(folders, **common)
     theirs = keras.utils.image_dataset_from_directory(str(folders), **common)
+    if options.get("subset") == "both":
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.file_paths == b.file_paths and a.class_names == b.class_names
+        return
     assert isinstance(ours, utils.PyDataset)
     if "labels" not in options:
         assert ours.class_names == theirs.class_names
@@ -151,6 +165,10 @@ def test_a_model_learns_from_a_directory(folders: pathlib.Path) -> None:
         ({"validation_split": 0.2, "subset": "training"}, "seed"),
         ({"validation_split": 2.0, "subset": "training", "seed": 1}, "between"),
         ({"class_names": ["a"]}, "class_names"),
+        ({"class_names": ["a"], "labels": None}, "class_names"),
+        ({"validation_split": 0.01, "subset": "validation", "seed": 1}, "none for validation"),
+        ({"image_size": (3,)}, "image_size"),
+        ({"format": "x"}, "format"),
         ({"labels": [1]}, "labels"),
         ({"interpolation": "x"}, "interpolation"),
     ],
@@ -158,3 +176,14 @@ def test_a_model_learns_from_a_directory(folders: pathlib.Path) -> None:
 def test_errors(folders: pathlib.Path, options: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         utils.image_dataset_from_directory(folders, **{"verbose": False, **options})
+
+
+def test_format_of_grain(folders: pathlib.Path) -> None:
+    pytest.importorskip("grain")
+    given = {"image_size": (6, 7), "shuffle": False, "verbose": False, "batch_size": 4}
+    found = utils.image_dataset_from_directory(folders, format="grain", **given)
+    expected = utils.image_dataset_from_directory(folders, **given)
+    assert found.class_names == ["cats", "dogs"] and len(found) == 3
+    np.testing.assert_array_equal(found[1][0], expected[1][0])
+    windows = utils.timeseries_dataset_from_array(np.arange(9), None, 3, format="grain")
+    assert len(windows) == 1

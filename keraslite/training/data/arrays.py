@@ -118,28 +118,34 @@ class ArraySource(Source):
         self.seed = seed
         while trees[-1] is None and len(trees) > 1:
             trees.pop()
-        leaves, self._spec = tree.split(tuple(trees))
-        self._readers = [rows_of(leaf) for leaf in leaves]
+        self._leaves, self._spec = tree.split(tuple(trees))
+        self._readers = [rows_of(leaf) for leaf in self._leaves]
 
     def _read(self, where: slice | np.ndarray) -> Batch:
         return tree.unflatten(self._spec, [read(where) for read in self._readers])
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         size, count = self.batch_size, self.size
         assert size is not None and self.num_batches is not None
-        starts: Any = range(0, count, size)
         if self.shuffle is True:
             order = permutation(self.seed, epoch, count)
-            for start in starts:
-                yield self._read(order[start : start + size])
+            for first in range(start * size, count, size):
+                yield self._read(order[first : first + size])
             return
+        numbers: Any = range(self.num_batches)
         if self.shuffle == "batch":
-            starts = permutation(self.seed, epoch, self.num_batches) * size
-        for start in starts:
-            yield self._read(slice(int(start), min(int(start) + size, count)))
+            numbers = permutation(self.seed, epoch, self.num_batches)
+        for number in numbers[start:]:
+            first = int(number) * size
+            yield self._read(slice(first, min(first + size, count)))
 
     def peek(self) -> Batch:
         return self._read(slice(0, self.batch_size))
+
+    def in_memory(self) -> Batch:
+        # Files that are mapped into memory may be larger than it.
+        kept = [x if type(x) is np.ndarray else None for x in self._leaves]
+        return tree.unflatten(self._spec, kept)
 
 
 def train_validation_split(

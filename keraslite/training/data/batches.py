@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
-import functools
 import itertools
-import multiprocessing
-import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures.process import BrokenProcessPool
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from keraslite.core.errors import describe, short
+from keraslite.core.errors import describe
 from keraslite.training.data.convert import arrays_of, class_weights
 from keraslite.training.data.source import Batch, Source, permutation
 from keraslite.training.py_dataset import PyDataset
+from keraslite.training.workers import Workers
 
 _FORMS = "(x,), (x, y) or (x, y, sample_weight)"
 
@@ -47,7 +43,7 @@ class IterableSource(Source):
     """Batches of an iterator (each once) or of an iterable (every pass begins again).
 
     Args:
-        data: gives batches: a generator, `tf.data.Dataset`, `DataLoader`, list-like...
+        data: gives batches: a generator, `tf.data.Dataset`, `DataLoader`, data set of grain...
         class_weight: class -> weight.
     """
 
@@ -60,13 +56,23 @@ class IterableSource(Source):
         self._origin = "The generator" if self._is_iterator else f"The {type(data).__name__}"
         self.num_batches = None if self._is_iterator else _length(data)
         self.endless = _is_endless(data)
+        # As `MapDataset` of grain has it.
+        self.random_access = hasattr(data, "slice") and hasattr(data, "__getitem__")
         self._opened: Iterator[Any] | None = None
         self._first: Batch | None = None
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         opened, self._opened = self._opened, None
-        for batch in iter(self._data) if opened is None else opened:
+        for batch in self._from(start) if opened is None or start else opened:
             yield self._standard(batch)
+
+    def _from(self, start: int) -> Iterator[Any]:
+        if start and self.random_access:
+            return iter(self._data.slice(slice(start, None)))  # type: ignore[attr-defined]
+        return itertools.islice(iter(self._data), start, None)
+
+    def close(self) -> None:
+        self._opened = None
 
     def peek(self) -> Batch:
         # Kept, so that validation after each epoch does not begin a pass to look at it.
@@ -94,14 +100,18 @@ class IterableSource(Source):
 def _length(data: Any) -> int | None:
     """The number of batches, where the data know it."""
     try:
-        return len(data)
+        found = len(data)
     except TypeError:
         return None
+    return None if found == sys.maxsize else found
 
 
 def _is_endless(data: Any) -> bool:
+    """Whether `data` say that they never end: as `tf.data` does, or with the largest length."""
     cardinality = getattr(data, "cardinality", None)
-    return callable(cardinality) and int(cardinality()) == -1
+    if callable(cardinality):
+        return int(cardinality()) == -1
+    return getattr(data, "__len__", int)() == sys.maxsize
 
 
 class DatasetSource(Source):
@@ -128,6 +138,7 @@ class DatasetSource(Source):
         self._class_weight = class_weight
         self.seed = seed
         self._first: Batch | None = None
+        self._workers: Workers | None = None
         self.endless = dataset.num_batches is None
 
     @property
@@ -140,23 +151,39 @@ class DatasetSource(Source):
     def on_epoch_end(self) -> None:
         self._dataset.on_epoch_end()
 
-    def _order(self, epoch: int) -> Iterable[int]:
+    def _order(self, epoch: int, start: int) -> Iterable[int]:
         number = self.num_batches
         if number is None:
-            return itertools.count()
-        return map(int, permutation(self.seed, epoch, number)) if self._shuffle else range(number)
+            return itertools.count(start)
+        if self._shuffle:
+            return map(int, permutation(self.seed, epoch, number)[start:])
+        return range(start, number)
 
     def _standard(self, batch: Any) -> Batch:
         return _standard(batch, f"`{type(self._dataset).__name__}`", self._class_weight)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        dataset, order = self._dataset, self._order(epoch)
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        dataset, order = self._dataset, self._order(epoch, start)
         if dataset.workers > 1 or (dataset.workers == 1 and dataset.use_multiprocessing):
-            found = _fetched_ahead(dataset, order)
+            if self._workers is None:
+                self._workers = Workers(dataset)
+            found = self._workers.batches(order)
         else:
-            found = (dataset[index] for index in order)
+            found = (self._fetch(index) for index in order)
         for batch in found:
             yield self._standard(batch)
+
+    def _fetch(self, index: int) -> Any:
+        try:
+            return self._dataset[index]
+        except Exception as error:
+            error.add_note(f"This was batch {index} of `{type(self._dataset).__name__}`.")
+            raise
+
+    def close(self) -> None:
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
 
     def peek(self) -> Batch:
         if self._first is None:
@@ -164,69 +191,5 @@ class DatasetSource(Source):
                 raise ValueError(
                     f"The data are empty: `{type(self._dataset).__name__}` has 0 batches."
                 )
-            self._first = self._standard(self._dataset[0])
+            self._first = self._standard(self._fetch(0))
         return self._first
-
-
-def _fetched_ahead(dataset: PyDataset, order: Iterable[int]) -> Iterator[Any]:
-    """Batches in order while workers fetch the next ones."""
-    pool, fetch = _processes(dataset) if dataset.use_multiprocessing else _threads(dataset)
-    window = max(dataset.workers, dataset.max_queue_size)
-    indices = iter(order)
-    try:
-        waiting = collections.deque(
-            pool.submit(fetch, index) for index in itertools.islice(indices, window)
-        )
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(fetch, index) for index in itertools.islice(indices, 1))
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            f"A worker process of `{type(dataset).__name__}` died: it was killed (out of "
-            "memory?), or the script lacks `if __name__ == '__main__':`. Try "
-            "`use_multiprocessing=False`, which uses threads."
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-Pool = tuple[concurrent.futures.Executor, Callable[[int], Any]]
-
-
-def _threads(dataset: PyDataset) -> Pool:
-    pool = concurrent.futures.ThreadPoolExecutor(dataset.workers, thread_name_prefix="batches")
-    return pool, dataset.__getitem__
-
-
-def _processes(dataset: PyDataset) -> Pool:
-    try:
-        # Pickled once here, and not with every index.
-        data = pickle.dumps(dataset)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            short(
-                f"`{type(dataset).__name__}` cannot be sent to worker processes: {error}. Keep "
-                "what cannot be pickled out of it, or use `use_multiprocessing=False`."
-            )
-        ) from error
-    # Forked children of a process with a running engine may hang.
-    pool = concurrent.futures.ProcessPoolExecutor(
-        dataset.workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_receive,
-        initargs=(data,),
-    )
-    return pool, _fetch
-
-
-@functools.cache
-def _received() -> list[PyDataset]:
-    return []
-
-
-def _receive(data: bytes) -> None:
-    _received().append(pickle.loads(data))
-
-
-def _fetch(index: int) -> Any:
-    return _received()[-1][index]

@@ -23,26 +23,40 @@ class Source(abc.ABC):
         batch_size: samples in a batch, None when it is not known.
         endless: whether a pass never ends.
         seed: of the orders of the passes.
+        random_access: whether a pass may begin at a batch without making those before it.
     """
 
     num_batches: int | None = None
     batch_size: int | None = None
     endless = False
     seed = 0
+    random_access = True
 
     @abc.abstractmethod
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """A pass over the batches; the order depends on the epoch and the seed only."""
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """A pass over the batches; the order depends on the epoch and the seed only.
+
+        Args:
+            epoch: number of the pass.
+            start: how many batches to leave out, without making them where that is possible.
+        """
 
     @abc.abstractmethod
     def peek(self) -> Batch:
         """The first batch, which stays in the source."""
+
+    def in_memory(self) -> Batch | None:
+        """All samples, where they are NumPy arrays; None for what comes batch by batch."""
+        return None
 
     def on_epoch_begin(self, epoch: int) -> None:  # noqa: B027
         """Called before every pass."""
 
     def on_epoch_end(self) -> None:  # noqa: B027
         """Called after every pass."""
+
+    def close(self) -> None:  # noqa: B027
+        """End what the source has started; a later pass starts it again."""
 
     def ran_dry(self, got: int, expected: int) -> None:
         """Warn that a pass ended early."""
