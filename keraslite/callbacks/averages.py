@@ -32,21 +32,39 @@ class SwapEMAWeights(Callback):
         self._kept: list[tuple[Variable, Any]] | None = None
         self._own_swap = False
 
+    def get_state(self) -> dict[str, Any]:
+        kept = None if self._kept is None else [ops.convert_to_numpy(v) for _, v in self._kept]
+        return {"kept": kept}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        kept = state["kept"]
+        self._kept = (
+            None
+            if kept is None
+            else [
+                (variable, ops.convert_to_tensor(value, variable.dtype))
+                for (variable, _), value in zip(self._pairs(), kept, strict=True)
+            ]
+        )
+
     def _optimizers(self) -> list[Any]:
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         return list(getattr(optimizer, "optimizers", [optimizer]))
 
-    def _put_averages(self) -> bool:
-        """Whether the averages took the place of the weights just now."""
+    def _pairs(self) -> list[tuple[Variable, Variable]]:
+        """Weights and their averages; none before the first update."""
         averaging = [o for o in self._optimizers() if getattr(o, "use_ema", False)]
         if not averaging:
             raise ValueError(
                 "SwapEMAWeights needs an optimizer that keeps moving averages: make it with "
                 "`use_ema=True`."
             )
-        # Before the first update there are no averages.
-        pairs = [p for o in averaging if o.built and int(o.iterations) for p in o._averaged()]
+        return [p for o in averaging if o.built and int(o.iterations) for p in o._averaged()]
+
+    def _put_averages(self) -> bool:
+        """Whether the averages took the place of the weights just now."""
+        pairs = self._pairs()
         if self._kept is not None or not pairs:
             return False
         self._kept = [(variable, ops.copy(variable.value)) for variable, _ in pairs]

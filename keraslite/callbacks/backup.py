@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import warnings
-import zipfile
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from keraslite.callbacks import snapshot
 from keraslite.callbacks.callback import Logs
+from keraslite.callbacks.callback_list import CallbackList
 from keraslite.callbacks.periodic import Periodic
-from keraslite.core.dtypes import numpy_dtype
 from keraslite.core.errors import short
-from keraslite.saving.commit import replacing
+from keraslite.saving.commit import Generations
 
 
 class BackupAndRestore(Periodic):
     """Keeps a backup of the training state; a `fit` that is started again goes on from there.
 
     The backup holds everything that a step reads and writes: weights, the state of optimizers,
-    of metrics and of random generators, besides the epoch, the batch and the order of the
-    samples. So a script that is killed and run again ends with the weights that it would have
-    had without the interruption. Data that shuffle themselves must give the same order again;
-    a generator goes on with whatever it gives.
+    of metrics and of random generators; the epoch, the batch and the order of the samples; and
+    what the other callbacks learned (see `Callback.get_state`). So a script that is killed and
+    run again ends with the weights and the logs that it would have had without the
+    interruption. Its hooks are called after those of all other callbacks.
+
+    A backup is one file, and the one before it is kept. Whatever happens while one is written,
+    or to the newest one afterwards, training goes on from a good one.
+
+    Data find their place as follows. Orders that `fit` draws itself are in the backup. A
+    `PyDataset` gets its `on_epoch_begin` and `on_epoch_end` for the epochs that are left out;
+    from an iterable that begins anew in every epoch one batch is taken in each of them; from a
+    generator, which a script makes anew, all batches. Batches of the epoch that was interrupted
+    are taken and left out. Data that keep more than that define `get_state` and `set_state`, as
+    callbacks do. The global generators of Python, of NumPy and of torch are in the backup, too.
 
     Args:
         backup_dir: of the backup; for this training only.
         save_freq: "epoch", or the number of batches between backups.
-        double_checkpoint: also keep the backup before the last one, for the case that the
-            last one is damaged later. (A crash while it is written leaves the old one.)
+        double_checkpoint: accepted for scripts that set it: two backups are kept in any case.
         delete_checkpoint: remove the backup when training has ended.
 
     Raises:
@@ -42,6 +44,9 @@ class BackupAndRestore(Periodic):
         >>> backup = keras.callbacks.BackupAndRestore("/tmp/backup")
         >>> model.fit(x, y, epochs=100, callbacks=[backup])
     """
+
+    _is_last = True
+    _state_attributes = ()
 
     def __init__(
         self,
@@ -54,44 +59,31 @@ class BackupAndRestore(Periodic):
         if not backup_dir:
             raise ValueError(f"`backup_dir` must name a directory. Received: {backup_dir!r}")
         self._set_frequency(save_freq)
-        self.backup_dir = Path(backup_dir)
+        self.backup_dir = backup_dir
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
-        self._latest = self.backup_dir / "latest.backup.npz"
-        self._previous = self.backup_dir / "previous.backup.npz"
-        self._metrics: list[np.ndarray] | None = None
-
-    # Hooks -------------------------------------------------------------------------
+        self.all_callbacks = CallbackList(self)
+        self._files = Generations(backup_dir, "backup")
+        self._found: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._metrics = None
-        if not self._latest.exists():
+        self._found = None
+        with self._files.reading() as file:
+            found = None if file is None else snapshot.read(file)
+        if found is None:
             return
-        place, state, metrics = self._read()
-        variables = self._variables()
-        if [tuple(v.shape) for v in variables] != [x.shape for x in state]:
-            raise ValueError(
-                short(
-                    f"The backup in {str(self.backup_dir)!r} is of another model or optimizer: it "
-                    f"holds {len(state)} variables, the model has {len(variables)}, and their "
-                    "shapes differ. Delete the directory, or give another `backup_dir`."
-                )
-            )
-        for variable, value in zip(variables, state, strict=True):
-            variable.assign(value)
-        self.model._resume_at = (place["epoch"], place["batch"], place["seed"])
-        self._batches = place["batch"]
-        # Metrics begin again with every epoch, so they are put back in `on_epoch_begin`.
-        self._metrics = metrics if place["batch"] else None
+        self._restore(found)
+        self.all_callbacks.resume_at = found["epoch"], found["batch"], found["data"]
+        self._found = found if found["batch"] else None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
-        metrics, self._metrics = self._metrics, None
-        if metrics is None:
-            self._batches = 0  # Every epoch ends with a backup.
-            return
-        for variable, value in zip(self.model.metrics_variables, metrics, strict=True):
-            variable.assign(value)
+        self._batches = 0  # Every epoch ends with a backup.
+        if self._found is not None:
+            # The epoch began in the run before, so what its begin did is there already.
+            self._restore(self._found)
+            self._batches = self._found["batch"]
+            self._found = None
 
     def _act(self, logs: Logs | None, batch: int | None) -> None:
         self._save(self._epoch, self._batches)
@@ -102,61 +94,35 @@ class BackupAndRestore(Periodic):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint:
-            for path in (self._latest, self._previous):
-                path.unlink(missing_ok=True)
-            if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
-                shutil.rmtree(self.backup_dir)
-
-    # The backup --------------------------------------------------------------------
+            self._files.clear()
 
     def _variables(self) -> list[Any]:
         return self.model._step_variables("train")
 
     def _save(self, epoch: int, batch: int) -> None:
-        self.backup_dir.mkdir(parents=True, exist_ok=True)
-        arrays = {f"state_{i}": v.numpy() for i, v in enumerate(self._variables())}
-        arrays |= {f"metric_{i}": v.numpy() for i, v in enumerate(self.model.metrics_variables)}
-        plain, dtypes = {}, {}
-        for name, array in arrays.items():
-            if array.dtype.kind == "V" or array.dtype.name not in np.sctypeDict:
-                # bfloat16 and its kin, which NumPy's files cannot name.
-                dtypes[name] = array.dtype.name
-                array = array.view(f"u{array.dtype.itemsize}")
-            plain[name] = array
-        seed = self.model._order_seed
-        place = json.dumps({"epoch": epoch, "batch": batch, "seed": seed, "dtypes": dtypes})
-        if self.double_checkpoint and self._latest.exists():
-            os.replace(self._latest, self._previous)
-        with replacing(self._latest) as file:
-            np.savez(file, place=np.array(place), **plain)
+        passes = self.all_callbacks.passes
+        state = {
+            "epoch": epoch,
+            "batch": batch,
+            "data": {} if passes is None else passes.get_state(),
+            "variables": [v.numpy() for v in self._variables()],
+            "callbacks": self.all_callbacks.get_state(),
+            "stopped": bool(self.model.stop_training),
+        }
+        with self._files.writing() as file:
+            snapshot.write(file, state)
 
-    def _read(self) -> tuple[dict[str, Any], list[np.ndarray], list[np.ndarray]]:
-        try:
-            return _read(self._latest)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            if not self._previous.exists():
-                raise ValueError(
-                    f"The backup {str(self._latest)!r} cannot be read: {error}. Delete it to "
-                    "train from the beginning."
-                ) from error
-            warnings.warn(
-                f"The backup {str(self._latest)!r} cannot be read ({error}); training goes on "
-                "from the one before.",
-                stacklevel=2,
+    def _restore(self, found: dict[str, Any]) -> None:
+        variables, values = self._variables(), found["variables"]
+        if [tuple(v.shape) for v in variables] != [x.shape for x in values]:
+            raise ValueError(
+                short(
+                    f"The backup in {str(self.backup_dir)!r} is of another model or optimizer: it "
+                    f"holds {len(values)} variables, the model has {len(variables)}, and their "
+                    "shapes differ. Delete the directory, or give another `backup_dir`."
+                )
             )
-            return _read(self._previous)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray], list[np.ndarray]]:
-    with np.load(path, allow_pickle=False) as file:
-        place = json.loads(str(file["place"]))
-
-        def arrays(kind: str) -> list[np.ndarray]:
-            names = [name for name in file.files if name.startswith(kind)]
-            return [_typed(file[name], place["dtypes"].get(name)) for name in names]
-
-        return place, arrays("state_"), arrays("metric_")
-
-
-def _typed(array: np.ndarray, dtype: str | None) -> np.ndarray:
-    return array if dtype is None else array.view(numpy_dtype(dtype))
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.all_callbacks.set_state(found["callbacks"])
+        self.model.stop_training = found["stopped"]

@@ -23,6 +23,11 @@ class Callback:
         >>> model.fit(x, y, callbacks=[Print()])
     """
 
+    #: Attributes that `get_state` gives.
+    _state_attributes: tuple[str, ...] = ()
+    #: Whether its hooks are called after those of all others.
+    _is_last = False
+
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None
         self._model: Any = None
@@ -39,6 +44,35 @@ class Callback:
     def model(self) -> Any:
         """The model that is trained, evaluated or used."""
         return self._model
+
+    def get_state(self) -> dict[str, Any]:
+        """What the callback learned in training, for `BackupAndRestore` to keep.
+
+        A callback that changes in training defines this and `set_state`, so that a run that
+        was interrupted goes on exactly.
+
+        Returns:
+            A dict, nested at will, of numbers, strings, None, lists and NumPy arrays.
+
+        Example:
+            >>> class Count(keras.callbacks.Callback):
+            ...     seen = 0
+            ...
+            ...     def on_train_batch_end(self, batch, logs=None):
+            ...         self.seen += 1
+            ...
+            ...     def get_state(self):
+            ...         return {"seen": self.seen}
+            ...
+            ...     def set_state(self, state):
+            ...         self.seen = state["seen"]
+        """
+        return {name.lstrip("_"): getattr(self, name) for name in self._state_attributes}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `get_state` gave; called after `on_train_begin`."""
+        for name in self._state_attributes:
+            setattr(self, name, state[name.lstrip("_")])
 
     def _idle_hooks(self) -> tuple[Callable[..., Any], ...]:
         """Functions of this class that need not be called as it is set up now.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraslite.callbacks.callback import PHASES, Callback
@@ -31,6 +33,8 @@ class CallbackList(Callback):
     Attributes:
         callbacks: the list.
         history: the `History` among them, None without one.
+        passes: the passes over the data of `fit`, whose position a callback may save.
+        resume_at: epoch, batch and position in the data to begin with; a callback sets it.
         watches_train_batches, watches_test_batches, watches_predict_batches: whether any of
             them has something to do around single batches; a loop need not call those hooks
             otherwise.
@@ -49,6 +53,8 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
+        self.passes: Any = None
+        self.resume_at: tuple[int, int, dict[str, Any]] | None = None
         self.callbacks: list[Callback] = [] if callbacks is None else tree.flatten(callbacks)
         for callback in self.callbacks:
             _check(callback)
@@ -86,9 +92,40 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
+    def get_state(self) -> dict[str, Any]:
+        """The states of those that have one, by the names of their classes."""
+        states = {name: callback.get_state() for name, callback in self._named()}
+        return {name: state for name, state in states.items() if state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back the states that `get_state` gave; a warning names those without a callback."""
+        left = dict(state)
+        for name, callback in self._named():
+            if name in left:
+                callback.set_state(left.pop(name))
+        if left:
+            warnings.warn(
+                f"There is a saved state of callbacks that are not there: {', '.join(left)}. "
+                "Training goes on without.",
+                stacklevel=3,
+            )
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        seen: Counter[str] = Counter()
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            seen[name] += 1
+            # Callbacks of other libraries may have none.
+            if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
+                yield name if seen[name] == 1 else f"{name}_{seen[name]}", callback
+
     def _bind(self) -> None:
         """Look up who needs which hook: it is asked at every batch."""
-        needs = [(c, c._needs if isinstance(c, Callback) else _needs_all) for c in self.callbacks]
+        ordered = sorted(self.callbacks, key=lambda c: getattr(c, "_is_last", False))
+        needs = [(c, c._needs if isinstance(c, Callback) else _needs_all) for c in ordered]
+        for callback in ordered:
+            if getattr(callback, "_is_last", False):
+                callback.all_callbacks = self
         for hook in _HOOKS:
             called = tuple(getattr(c, hook) for c, needs_hook in needs if needs_hook(hook))
             setattr(self, hook, _once_each(called, has_index="batch" in hook or "epoch" in hook))

@@ -9,6 +9,11 @@ from keraslite.callbacks.callback import Callback, Logs
 from keraslite.callbacks.monitor import Monitor
 from keraslite.utils.console import say
 
+_ADVICE = (
+    "Look for NaN in the data, lower the learning rate, or clip gradients (`clipnorm` of the "
+    "optimizer); `keras.config.set_debug_nans(True)` names the layer."
+)
+
 
 class EarlyStopping(Monitor):
     """Ends training when a value has stopped improving.
@@ -27,6 +32,8 @@ class EarlyStopping(Monitor):
         >>> stop = keras.callbacks.EarlyStopping("val_loss", patience=3)
         >>> model.fit(x, y, validation_split=0.2, epochs=100, callbacks=[stop])
     """
+
+    _state_attributes = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
 
     def __init__(
         self,
@@ -107,6 +114,10 @@ class TerminateOnNaN(Callback):
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get("loss")
@@ -114,8 +125,7 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise RuntimeError(
-                f"The loss is {loss} at batch {batch}. Look for NaN in the data, lower the "
-                "learning rate, or clip gradients (`clipnorm` of the optimizer)."
+                f"The loss is {loss} at batch {batch} of epoch {self._epoch}. {_ADVICE}"
             )
-        say(f"Batch {batch}: Invalid loss, terminating training")
+        say(f"Batch {batch}: Invalid loss, terminating training (epoch {self._epoch}). {_ADVICE}")
         self.model.stop_training = True

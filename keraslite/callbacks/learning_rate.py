@@ -90,6 +90,8 @@ class ReduceLROnPlateau(Monitor):
         >>> model.fit(x, y, validation_split=0.2, callbacks=[lower])
     """
 
+    _state_attributes = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -20,16 +20,20 @@ class History(Callback):
     Attributes:
         history: name -> list of values, one an epoch.
         epoch: the indices of the epochs.
+        validations: results of `fit(validation_every=...)`, with the `step`.
 
     Example:
         >>> model.fit(x, y, epochs=2).history["loss"]
         [0.31, 0.12]
     """
 
+    _state_attributes = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.validations: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
@@ -167,6 +171,21 @@ class CSVLogger(Callback):
         self.keys = self._columns() if continued else None
         self._header = not continued
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+        self.writer = None
+
+    def get_state(self) -> dict[str, Any]:
+        # Rows that were written after a backup are written again, and a new run without
+        # `append` begins with an empty file.
+        text = self.filename.read_bytes().decode() if self.csv_file is not None else ""
+        return {"text": text, "keys": self.keys}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.csv_file.truncate(0)
+        self.csv_file.seek(0)
+        self.csv_file.write(state["text"])
+        self.csv_file.flush()
+        self.keys = state["keys"]
+        self._header = not state["text"]
         self.writer = None
 
     def _columns(self) -> list[str]:

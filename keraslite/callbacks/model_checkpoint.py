@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from typing import Any
 
 from keraslite.callbacks.callback import Logs
@@ -13,6 +14,8 @@ from keraslite.utils.console import say
 
 class Saver(Monitor, Periodic):
     """Base of callbacks that save the model now and then, or when it is better than before."""
+
+    _state_attributes = ("best", "_batches")
 
     def __init__(
         self,
@@ -112,11 +115,10 @@ class ModelCheckpoint(Saver):
     def _destination(self, logs: Logs | None, batch: int | None) -> str:
         if "{" not in self.filepath:
             return self.filepath
-        fields: dict[str, Any] = {**(logs or {}), "epoch": self._epoch + 1}
-        if batch is not None:
-            fields["batch"] = batch + 1
+        own = {"epoch": self._epoch + 1} | ({} if batch is None else {"batch": batch + 1})
+        fields = ChainMap(own, {} if logs is None else logs)
         try:
-            return self.filepath.format(**fields)
+            return self.filepath.format_map(fields)
         except KeyError as error:
             raise KeyError(
                 f"`filepath` of ModelCheckpoint has the field {error}, which is not known. "

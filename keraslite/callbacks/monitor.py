@@ -24,6 +24,8 @@ class Monitor(Callback):
         min_delta: the least change that counts.
     """
 
+    _state_attributes = ("best",)
+
     def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0.0) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):

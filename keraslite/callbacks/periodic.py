@@ -16,6 +16,7 @@ class Periodic(Callback):
     """
 
     save_freq: int | str = "epoch"
+    _state_attributes = ("_batches",)
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keraslite.backend import engine
+from keraslite.callbacks import projector
 from keraslite.callbacks.callback import Logs
 from keraslite.callbacks.event_file import EventFile
 from keraslite.callbacks.periodic import Periodic
@@ -29,13 +31,17 @@ class TensorBoard(Periodic):
         write_images: whether to write weights as images too, when their histograms are.
         write_steps_per_second: whether to write how many steps are done in a second.
         update_freq: "epoch"; or "batch", or a number of batches, to write values during epochs.
-        profile_batch: not supported; use the profiler of the engine.
-        embeddings_freq: not supported.
-        embeddings_metadata: not supported.
+        profile_batch: the batch of `fit`, from 1, or the first and the last one, that the
+            engine's profiler records; 0 for none.
+        embeddings_freq: every how many epochs to write the weights of `Embedding` layers for
+            the projector; 0 for never.
+        embeddings_metadata: file with the names of an embedding's rows, or such files by the
+            names of the layers.
 
     Raises:
         ImportError: if the package `tensorboard` is not installed.
-        ValueError: for another `update_freq`.
+        NotImplementedError: if batches are to be profiled and the engine has no profiler.
+        ValueError: for another `update_freq` or `profile_batch`, or a layer that is not there.
 
     Example:
         >>> board = keras.callbacks.TensorBoard("logs", update_freq=100)
@@ -57,15 +63,11 @@ class TensorBoard(Periodic):
         super().__init__()
         self._set_frequency(1 if update_freq == "batch" else update_freq, "update_freq")
         self.update_freq = self.save_freq
-        for name, given in (
-            ("profile_batch", profile_batch),
-            ("embeddings_freq", embeddings_freq),
-            ("embeddings_metadata", embeddings_metadata),
-        ):
-            if given:
-                warnings.warn(
-                    f"TensorBoard: `{name}` is not supported and has no effect.", stacklevel=2
-                )
+        self._profiled = _first_and_last(profile_batch)
+        self._profiler: Any = None
+        self._trained = 0
+        self.embeddings_freq = embeddings_freq
+        self.embeddings_metadata = embeddings_metadata
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
@@ -81,8 +83,11 @@ class TensorBoard(Periodic):
 
     def _file(self, run: str) -> EventFile:
         if run not in self._files:
-            self._files[run] = EventFile(Path(self.log_dir) / run)
+            self._files[run] = EventFile(self._run(run))
         return self._files[run]
+
+    def _run(self, name: str) -> Path:
+        return Path(self.log_dir) / name
 
     def _close(self) -> None:
         for file in self._files.values():
@@ -94,10 +99,18 @@ class TensorBoard(Periodic):
         iterations = getattr(self.model.optimizer, "iterations", None)
         return self._batches if iterations is None else int(iterations)
 
+    def _idle_hooks(self) -> tuple[Callable[..., Any], ...]:
+        if self.save_freq != "epoch" or self._profiled[1]:
+            return ()
+        return TensorBoard.on_train_batch_begin, TensorBoard.on_train_batch_end
+
     # Training --------------------------------------------------------------------
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = self._updates()
+        self._trained = 0
+        if self.embeddings_freq:
+            projector.configure(self._run("train"), self.model, self.embeddings_metadata)
         file = self._file("train")
         from keraslite.utils.summary import graph_of
 
@@ -109,6 +122,25 @@ class TensorBoard(Periodic):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch_began = self._wrote = time.perf_counter(), self._updates()
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        super().on_train_batch_begin(batch, logs)
+        first, last = self._profiled
+        if self._profiler is None and first <= self._trained + 1 <= last:
+            self._profiler = engine.profile(str(self._run("train")))
+            self._profiler.__enter__()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._trained += batch - self._first_batch + 1
+        if self._profiler is not None and self._trained >= self._profiled[1]:
+            dict(logs or {})  # The step has to end within what is recorded.
+            self._end_profile()
+        super().on_train_batch_end(batch, logs)
+
+    def _end_profile(self) -> None:
+        if self._profiler is not None:
+            profiler, self._profiler = self._profiler, None
+            profiler.__exit__(None, None, None)
 
     def _act(self, logs: Logs | None, batch: int | None) -> None:
         values = dict(logs or {})
@@ -131,8 +163,11 @@ class TensorBoard(Periodic):
             self._scalars("validation", "epoch_{}", validation, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._weights(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            projector.write(self._run("train"), self.model)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        self._end_profile()
         self._close()
 
     # Evaluation ------------------------------------------------------------------
@@ -164,6 +199,22 @@ class TensorBoard(Periodic):
             if self.write_images and images is not None:
                 file.images(f"{variable.path}/image", images, epoch)
         file.flush()
+
+
+def _first_and_last(given: Any) -> tuple[int, int]:
+    """The batches to profile; `(0, 0)` for none."""
+    parts = given.split(",") if isinstance(given, str) else given
+    parts = tuple(parts) if isinstance(parts, (list, tuple)) else (parts, parts)
+    try:
+        first, last = map(int, parts)
+    except (TypeError, ValueError):
+        first, last = -1, -1
+    if not 0 <= first <= last or (first == 0 and last):
+        raise ValueError(
+            "TensorBoard: `profile_batch` must be the number of a batch, from 1, the first and the "
+            f"last one, or 0 for none. Received: profile_batch={given!r}"
+        )
+    return first, last
 
 
 def _as_images(values: np.ndarray) -> np.ndarray | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -67,3 +69,100 @@ def _failed(target: Path, error: OSError) -> OSError:
     return type(error)(
         error.errno, f"Cannot write {str(target)!r}: {error.strerror or error}.{kept}"
     )
+
+
+class Generations:
+    """Files of which each takes the place of the one before; the last two are kept.
+
+    A file is written whole or not at all, and ends with a checksum of its contents. So there
+    is a good one after a crash at any moment, and when the newest is damaged later.
+
+    Args:
+        directory: of the files, made when the first is written.
+        name: that theirs begin with; a number follows.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
+        self.directory = Path(directory)
+        self.name = name
+
+    def _files(self) -> list[Path]:
+        return sorted(self.directory.glob(f"{self.name}-*.npz"))
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[IO[bytes]]:
+        """The next file; it counts when the block ends well.
+
+        Raises:
+            OSError: names the path.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        files = self._files()
+        number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
+        with replacing(self.directory / f"{self.name}-{number:08d}.npz") as file:
+            yield file
+            file.flush()
+            file.seek(0)
+            # Those who read zip files look for their end from behind, and skip what follows it.
+            file.write(_digest(file))
+        for old in files[:-1]:
+            old.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[IO[bytes] | None]:
+        """The newest good file, None when nothing was written; a warning names damaged ones.
+
+        Raises:
+            ValueError: if there are files, all of them damaged.
+        """
+        damaged: list[Path] = []
+        for path in reversed(self._files()):
+            with open(path, "rb") as file:
+                if not _is_whole(file):
+                    damaged.append(path)
+                    continue
+                for other in damaged:
+                    warnings.warn(
+                        f"{str(other)!r} is damaged and was removed; the one before it is used.",
+                        stacklevel=4,
+                    )
+                    other.unlink()
+                yield file
+                return
+        if damaged:
+            raise ValueError(
+                f"{' and '.join(repr(str(path)) for path in damaged)}: damaged, no other is left. "
+                "Delete the directory to begin anew."
+            )
+        yield None
+
+    def clear(self) -> None:
+        """Delete the files, with what a crash left behind, and the directory if it is empty."""
+        for path in (*self._files(), *self.directory.glob(f".{self.name}-*.tmp")):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
+
+
+_DIGEST_SIZE = 32
+
+
+def _digest(file: IO[bytes], size: int | None = None) -> bytes:
+    """The checksum of the next `size` bytes."""
+    found = hashlib.blake2b(digest_size=_DIGEST_SIZE)
+    left = float("inf") if size is None else size
+    while left > 0 and (part := file.read(int(min(left, 1 << 20)))):
+        found.update(part)
+        left -= len(part)
+    return found.digest()
+
+
+def _is_whole(file: IO[bytes]) -> bool:
+    """Whether a file ends with the checksum of the rest; it stands at its beginning then."""
+    size = file.seek(0, os.SEEK_END) - _DIGEST_SIZE
+    if size < 0:
+        return False
+    file.seek(0)
+    same = _digest(file, size) == file.read()
+    file.seek(0)
+    return same

@@ -244,6 +244,7 @@ def test_learning_rate_scheduler() -> None:
 
 
 @trains
+@pytest.mark.filterwarnings("ignore:.y. holds NaN")
 def test_terminate_on_nan() -> None:
     def run(k: Any) -> Any:
         y = Y.copy()
@@ -255,7 +256,7 @@ def test_terminate_on_nan() -> None:
         return history, [hook for hook, _, _ in seen]
 
     check(run)
-    with pytest.raises(RuntimeError, match="batch 0"):
+    with pytest.raises(RuntimeError, match="batch 0 of epoch 0"):
         callback = keraslite.callbacks.TerminateOnNaN(raise_error=True)
         dense(keraslite).fit(X, Y * np.nan, callbacks=[callback], **RUN)
 

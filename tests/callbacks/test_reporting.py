@@ -183,6 +183,33 @@ def test_tensorboard_scalars(read: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.requires("trainable")
+def test_tensorboard_profile_and_embeddings(tmp_path: Path) -> None:
+    from google.protobuf import text_format
+
+    plugin = pytest.importorskip("tensorboard.plugins.projector.projector_config_pb2")
+    keras.utils.set_random_seed(1)
+    words = keras.layers.Embedding(7, 2, name="words")
+    model = keras.Sequential(
+        [keras.Input((3,), dtype="int32"), words, keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    board = callbacks.TensorBoard(
+        tmp_path, profile_batch=(2, 3), embeddings_freq=1, embeddings_metadata="names.tsv"
+    )
+    x = np.arange(60).reshape(20, 3) % 7
+    model.fit(x, Y, batch_size=5, verbose=0, callbacks=[board])
+    config = text_format.Parse(
+        (tmp_path / "train" / "projector_config.pbtxt").read_text(), plugin.ProjectorConfig()
+    )
+    (found,) = config.embeddings
+    assert (found.metadata_path, found.tensor_name) == ("names.tsv", f"{words.path}/embeddings")
+    rows = np.loadtxt(tmp_path / "train" / found.tensor_path, "float32", delimiter="\t")
+    np.testing.assert_array_equal(rows, words.embeddings.numpy())
+    traces = [p for p in tmp_path.rglob("*") if p.name.endswith((".xplane.pb", ".trace.json"))]
+    assert len(traces) == 1 and traces[0].stat().st_size > 1000
+
+
+@pytest.mark.requires("trainable")
 def test_tensorboard_weights_and_graph(read: Any, tmp_path: Path) -> None:
     model = make()
     board = callbacks.TensorBoard(tmp_path, histogram_freq=2, write_images=True)
@@ -221,8 +248,16 @@ def test_tensorboard_of_evaluation_and_own_numbers(read: Any, tmp_path: Path) ->
 def test_tensorboard_refuses(monkeypatch: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="TensorBoard: `update_freq` must be 'epoch'"):
         callbacks.TensorBoard(update_freq=0)
-    with pytest.warns(UserWarning, match="`profile_batch` is not supported"):
-        board = callbacks.TensorBoard(tmp_path, profile_batch=2)
+    for wrong in (-1, (0, 2), (3, 2), "x", (1, 2, 3)):
+        with pytest.raises(ValueError, match="`profile_batch` must be the number of a batch"):
+            callbacks.TensorBoard(profile_batch=wrong)
+    board = callbacks.TensorBoard(tmp_path, profile_batch="2,3", embeddings_freq=1)
+    assert not callbacks.TensorBoard()._needs("on_train_batch_end")
+    board.embeddings_metadata = {"embed": "names.tsv"}
+    words = keras.Sequential([keras.Input((2,), dtype="int32"), keras.layers.Embedding(3, 2)])
+    board.set_model(words)
+    with pytest.raises(ValueError, match="Did you mean 'embedding"):
+        board.on_train_begin()
     without("tensorboard", monkeypatch)
     with pytest.raises(ImportError, match="pip install tensorboard"):
         board.summary  # noqa: B018

@@ -200,15 +200,21 @@ def simplify(module: GraphModule) -> GraphModule:
     for node in graph.nodes:
         if node.target is torch.ops.aten.detach.default:
             node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    _compute_once(graph)
     _fold_constants(module)
     _join_biases(graph)
+    _add_in_place(graph)
     graph.eliminate_dead_code(_changes_something)
     module.recompile()
     return module
 
 
 def _join_biases(graph: torch.fx.Graph) -> None:
-    """A matrix product and the addition of a vector, right after it, as one operator."""
+    """The addition of a vector to a matrix product, right after it, in the product's memory.
+
+    `addmm` would save one more call, but rounds otherwise than a step that is not repeated.
+    """
     aten = torch.ops.aten
     for node in graph.find_nodes(op="call_function", target=aten.add.Tensor):
         product, bias = node.args
@@ -222,9 +228,44 @@ def _join_biases(graph: torch.fx.Graph) -> None:
             and not node.kwargs
         ):
             with graph.inserting_before(node):
-                joined = graph.call_function(aten.addmm.default, (bias, *product.args))
+                joined = graph.call_function(aten.add_.Tensor, (product, bias))
             node.replace_all_uses_with(joined)
             joined.meta = node.meta
+
+
+def _add_in_place(graph: torch.fx.Graph) -> None:
+    """An addition to what a variable holds, written back right after it, as one operator."""
+    aten = torch.ops.aten
+    for node in graph.find_nodes(op="call_function", target=aten.copy_.default):
+        target, total = node.args[:2]
+        if (
+            node.prev is total
+            and total.target is aten.add.Tensor
+            and total.args[0] is target
+            and list(total.users) == [node]
+            and not total.kwargs
+        ):
+            with graph.inserting_before(node):
+                added = graph.call_function(aten.add_.Tensor, total.args)
+            node.replace_all_uses_with(added)
+            added.meta = node.meta
+            graph.erase_node(node)
+
+
+def _compute_once(graph: torch.fx.Graph) -> None:
+    """Several metrics of the same predictions begin alike: the same operators on the same."""
+    written = {_origin(given) for node in graph.nodes for given in _written(node)}
+    known: dict[Any, Node] = {}
+    for node in graph.nodes:
+        if (
+            node.op == "call_function"
+            and not _changes_something(node)
+            and not any(_origin(x) in written for x in (node, *node.all_input_nodes))
+        ):
+            key = node.target, repr(node.args), repr(node.kwargs)
+            first = known.setdefault(key, node)
+            if first is not node:
+                node.replace_all_uses_with(first)
 
 
 def _changes_something(node: Node) -> bool:
