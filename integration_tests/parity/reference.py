@@ -100,12 +100,12 @@ def _clean(
     return found
 
 
-def _keras_dtypes(case: Case, args: Sequence[Any]) -> list[set[str]] | None:
-    """By Keras's symbolic rule, and as its call on arrays has it: these do not always agree."""
+def keras_dtypes(case: Case, args: Sequence[Any]) -> list[set[str]] | None:
+    """By Keras's symbolic rule, and as its calls have it: these do not always agree."""
     import keras
 
     found: list[list[str]] = []
-    for make in (_symbol, lambda x: x):
+    for make in (_symbol, lambda x: x, keras.ops.convert_to_tensor):
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 function = operator.attrgetter(case.row.op)(keras.ops)
@@ -136,7 +136,7 @@ def expected(case: Case) -> Expected:
         values = _compute(case, seen)
     except Exception as error:  # noqa: BLE001 - NumPy does not take these arguments
         return Expected(why=f"{type(error).__name__}: {error}"[:200])
-    found = Expected(values, dtypes=_keras_dtypes(case, args))
+    found = Expected(values, dtypes=keras_dtypes(case, args))
     if case.has_gradient:
         found.slopes = _slopes(case, seen, values)
     return found

@@ -129,6 +129,11 @@ class ArrayKernels:
             x, axis = x.reshape(-1), 0
         if self.xp.issubdtype(indices.dtype, self.xp.unsignedinteger):
             indices = indices.astype("int32")
+        if not indices.size:
+            # jax loses the shape of the indices where the axis is empty as well.
+            axis = axis % x.ndim
+            shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+            return self.xp.zeros(shape, x.dtype)
         return self.xp.take(x, self._inside(indices, x.shape[axis]), axis=axis, mode="clip")
 
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = -1) -> Array:

@@ -28,6 +28,7 @@ class TensorSpec(NamedTuple):
 
     shape: tuple[int | None, ...]
     dtype: str
+    ragged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Capabilities:
         complex: it has complex dtypes.
         float64: float64 and int64 results are kept at full width.
         channels_first: its convolutions accept `data_format="channels_first"` natively.
+        fuses_steps: `compile_steps` makes one call of several steps.
     """
 
     trainable: bool = False
@@ -57,6 +59,7 @@ class Capabilities:
     complex: bool = False
     float64: bool = True
     channels_first: bool = True
+    fuses_steps: bool = False
 
 
 class LayerBase:
@@ -67,6 +70,8 @@ class LayerBase:
 
     #: Whether the engine's tools take part in calls, which go to `_call_with_hooks` then.
     _has_hooks: bool = False
+    #: Names of attributes of the engine's own, in which no state of layers is.
+    _engine_attributes: frozenset[str] = frozenset()
 
     def _engine_setup(self) -> None:
         """Prepare `self`; called once, before any `__init__`."""
@@ -211,6 +216,17 @@ class Engine(abc.ABC):
     def seed(self, seed: int) -> None:  # noqa: B027 - most engines keep no global generator
         """Seed the engine's own global generator, where it has one."""
 
+    def random_state(self) -> dict[str, Any] | None:
+        """That generator's state, as arrays and numbers, where it can be put back."""
+        return None
+
+    def set_random_state(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Put back what `random_state` gave."""
+
+    def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
+        """Inside, what runs is recorded in files that TensorBoard's profile page shows."""
+        raise self.unsupported("profiling (`profile_batch`)")
+
     def clear(self) -> None:  # noqa: B027
         """Drop graphs and caches that the engine holds globally."""
 
@@ -284,6 +300,19 @@ class Engine(abc.ABC):
     def to_sparse(self, x: Tensor) -> Tensor:
         """A dense tensor as a sparse one."""
         raise self.unsupported("sparse tensors")
+
+    @property
+    def ragged_kernels(self) -> ModuleType | None:
+        """By op name, what takes ragged tensors; see `core/ragged.py`.
+
+        Among them `map_values(fn, tensors)` and `inner_axes(x, axis)`. A kernel may return
+        NotImplemented: the op takes no ragged tensors then.
+        """
+        return None
+
+    def is_ragged(self, x: object) -> bool:
+        """Whether `x` is a ragged tensor of this engine."""
+        return False
 
     def to_ragged(self, values: Tensor, lengths: Tensor) -> Tensor:
         """Rows of the given lengths, whose values stand one after the other in a vector."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LIMIT = 600
 
@@ -27,7 +32,8 @@ def describe(value: Any) -> str:
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
         name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-        return f"{type(value).__name__} of shape {tuple(shape)} and dtype {name}"
+        # Not the class: the words are the same on every engine.
+        return f"tensor of shape {tuple(shape)} and dtype {name}"
     if isinstance(value, (str, int, float, bool, type(None))):
         return short(repr(value), 80)
     if isinstance(value, dict):
@@ -52,6 +58,21 @@ def unknown_name(kind: str, name: object, names: Iterable[str]) -> ValueError:
             f"Valid names: {', '.join(names)}"
         )
     )
+
+
+def names_nearest(method: Callable[P, R]) -> Callable[P, R]:
+    """`method`, whose error for a misspelt keyword argument names the nearest one."""
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    valid = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+
+    @functools.wraps(method)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not kwargs.keys() <= set(valid):
+            given = [name for name in kwargs if name not in valid]
+            raise unexpected_arguments(f"`{method.__name__}`", given, valid)
+        return method(*args, **kwargs)
+
+    return checked
 
 
 def unexpected_arguments(where: str, given: Iterable[str], valid: Iterable[str]) -> TypeError:

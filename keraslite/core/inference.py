@@ -35,7 +35,7 @@ def _merge(first: Any, second: Any) -> Any:
             "`Input`, or define `compute_output_spec`."
         )
     pairs = zip(first.shape, second.shape, strict=True)
-    return TensorSpec(tuple(a if a == b else None for a, b in pairs), first.dtype)
+    return TensorSpec(tuple(a if a == b else None for a, b in pairs), first.dtype, first.ragged)
 
 
 def _is_spec(x: Any) -> bool:
@@ -66,6 +66,8 @@ def trace(fn: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     leaves, spec = tree.split((args, kwargs))
     where = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
 
+    symbols = [leaves[i] for i in where]
+
     def run(*tensors: Any) -> Any:
         filled = list(leaves)
         for i, tensor in zip(where, tensors, strict=True):
@@ -76,12 +78,14 @@ def trace(fn: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
 
     def attempt(sizes: tuple[int, int]) -> Any:
         return engine.infer(
-            run, [TensorSpec(_probe(leaves[i].shape, sizes), leaves[i].dtype) for i in where]
+            run, [TensorSpec(_probe(x.shape, sizes), x.dtype, x.ragged) for x in symbols]
         )
 
     found = attempt(_PROBES[0])
-    if any(None in leaves[i].shape for i in where):
+    if any(None in x.shape for x in symbols):
         found = map_specs(_merge, found, attempt(_PROBES[1]))
-    return map_specs(
-        lambda s: KerasTensor(s.shape, s.dtype, record_history=False) if _is_spec(s) else s, found
-    )
+    return map_specs(lambda s: _symbol(s) if _is_spec(s) else s, found)
+
+
+def _symbol(spec: TensorSpec) -> KerasTensor:
+    return KerasTensor(spec.shape, spec.dtype, ragged=spec.ragged, record_history=False)

@@ -16,14 +16,17 @@ Arguments annotated `TensorLike` are tensors, `TensorLike | None` optional ones 
 
 from __future__ import annotations
 
+import builtins
+import functools
 import inspect
 from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from keraslite.backend import engine
-from keraslite.core import dtypes, inference, sparse, tree
+from keraslite.core import dtypes, inference, ragged, sparse, tree
 from keraslite.core.errors import ValuesNeededError, describe, short
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
@@ -160,39 +163,35 @@ def kernel(name: str, shared: Callable[..., Any] | None = None) -> Callable[...,
 
 
 def _guard(op: Op) -> str:
-    """The test that arguments are the engine's own tensors of one suitable dtype."""
+    """The test that arguments `a0`, `a1`... are the engine's own tensors of one suitable dtype."""
     if not op.tensors or any(kind == _MANY for _, kind in op.tensors):
         return "False"
-    names = [(i, op.parameters[i].name, kind) for i, kind in op.tensors]
-    first = next((name for i, name, _ in names if i not in op.apart), None)
+    first = next((i for i, _ in op.tensors if i not in op.apart), None)
     same = "is" if engine.interned_dtypes else "=="
     tests = []
-    for i, name, kind in names:
-        test = f"type({name}) in _TENSORS"
+    for i, kind in op.tensors:
+        test = f"type(a{i}) in _TENSORS"
         if i in op.apart:
             if op.apart[i] is not None:
-                test += f" and {name}.dtype {same} _APART[{i}]"
-        elif name == first:
+                test += f" and a{i}.dtype {same} _APART[{i}]"
+        elif i == first:
             if op.dtype.native is not None:
-                test += f" and {name}.dtype in _DTYPES"
+                test += f" and a{i}.dtype in _DTYPES"
         elif op.dtype.compute is not None:
-            test += f" and {name}.dtype {same} {first}.dtype"
-        tests.append(f"({name} is None or {test})" if kind == _OPTIONAL else test)
+            test += f" and a{i}.dtype {same} a{first}.dtype"
+        tests.append(f"(a{i} is None or {test})" if kind == _OPTIONAL else test)
     # Kernels get tuples: a compiled one keeps them as keys.
-    tests.extend(f"type({op.parameters[i].name}) is not list" for i in op.sequences)
+    tests.extend(f"type(a{i}) is not list" for i in op.sequences)
     return " and ".join(tests)
 
 
-def _make(op: Op) -> Any:
-    OPS[op.name] = op
-    defaults = {f"_{p.name}": p.default for p in op.parameters if p.default is not p.empty}
-    declared = ", ".join(
-        f"{p.name}=_{p.name}" if p.default is not p.empty else p.name for p in op.parameters
-    )
-    passed = ", ".join(p.name for p in op.parameters)
+@functools.cache
+def _code(count: int, guard: str) -> CodeType:
+    """A wrapper of `count` arguments; many ops share one, for compiling it takes its time."""
+    passed = ", ".join(f"a{i}" for i in range(count))
     source = (
-        f"def {op.name}({declared}):\n"
-        f"    if {_guard(op)}:\n"
+        f"def wrapper({passed}):\n"
+        f"    if {guard}:\n"
         f"        try:\n"
         f"            return _kernel({passed})\n"
         f"        except Exception as error:\n"
@@ -200,8 +199,16 @@ def _make(op: Op) -> Any:
         f"            raise\n"
         f"    return _slow(_op, [{passed}])\n"
     )
+    module = compile(source, "<op>", "exec")
+    return next(x for x in module.co_consts if isinstance(x, CodeType))
+
+
+def _make(op: Op) -> Any:
+    OPS[op.name] = op
+    names = tuple(p.name for p in op.parameters)
+    code = _code(len(names), _guard(op))
     scope = {
-        **defaults,
+        "__builtins__": builtins,
         "_TENSORS": engine.tensor_types,
         "_DTYPES": op.dtype.native,
         "_APART": {i: engine.native_dtype(d) for i, d in op.apart.items() if d is not None},
@@ -210,8 +217,16 @@ def _make(op: Op) -> Any:
         "_slow": _slow,
         "_explain": _explain,
     }
-    exec(compile(source, f"<op {op.name}>", "exec"), scope)
-    wrapper = scope[op.name]
+    wrapper: Any = FunctionType(
+        code.replace(
+            co_name=op.name,
+            co_filename=f"<op {op.name}>",
+            co_varnames=(*names, *code.co_varnames[len(names) :]),
+        ),
+        scope,
+        op.name,
+        tuple(p.default for p in op.parameters if p.default is not p.empty),
+    )
     for attribute in ("__doc__", "__module__", "__qualname__", "__annotations__"):
         setattr(wrapper, attribute, getattr(op.function, attribute))
     wrapper.__wrapped__ = op.function
@@ -227,6 +242,7 @@ _is_tensor = engine.is_tensor
 _SCALARS = engine.capabilities.scalar_operands
 _NUMBERS = (bool, int, float, complex)
 _SPARSE = engine.capabilities.sparse
+_RAGGED = engine.capabilities.ragged
 
 
 def _frozen(x: Any) -> Any:
@@ -253,6 +269,8 @@ def _slow(op: Op, args: list[Any]) -> Any:
     try:
         if _SPARSE and sparse.takes_part(op, args):
             return sparse.call(op, args, _target(op, args), _ready)
+        if _RAGGED and ragged.takes_part(op, args):
+            return ragged.call(op, args, _target(op, args))
         _prepare(op, args)
         return op.kernel(*args)
     except Exception as error:

@@ -73,7 +73,8 @@ def _is_sparse(x: Any) -> bool:
     return x.sparse if isinstance(x, KerasTensor) else engine.is_sparse(x)
 
 
-def _tensors(op: Any, args: Sequence[Any]) -> list[Any]:
+def tensors(op: Any, args: Sequence[Any]) -> list[Any]:
+    """The tensor arguments, those in lists one by one; None for absent ones."""
     found: list[Any] = []
     for i, kind in op.tensors:
         found.extend(args[i] if kind == "many" else [args[i]])
@@ -82,7 +83,7 @@ def _tensors(op: Any, args: Sequence[Any]) -> list[Any]:
 
 def takes_part(op: Any, args: Sequence[Any]) -> bool:
     """Whether a tensor among the arguments is sparse."""
-    return any(map(_is_sparse, _tensors(op, args)))
+    return any(map(_is_sparse, tensors(op, args)))
 
 
 def gives_sparse(op: Any, args: Sequence[Any]) -> bool:
@@ -105,7 +106,7 @@ def gives_sparse(op: Any, args: Sequence[Any]) -> bool:
                 "`ops.convert_to_tensor(x, sparse=False)`."
             )
         )
-    return rule(*map(_is_sparse, _tensors(op, args)))
+    return rule(*map(_is_sparse, tensors(op, args)))
 
 
 def call(op: Any, args: list[Any], target: str | None, ready: Callable[..., Any]) -> Any:

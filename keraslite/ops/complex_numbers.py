@@ -5,7 +5,7 @@ from __future__ import annotations
 from keraslite.core import dtypes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import FLOAT, KEEP
-from keraslite.ops.core import widened
+from keraslite.ops.core import cast
 from keraslite.ops.joining import stack
 from keraslite.ops.transcendental import arctan2
 
@@ -61,7 +61,7 @@ def view_as_complex(x: TensorLike) -> Tensor:
         x: a tensor with a last axis of size 2.
 
     Returns:
-        A complex tensor without this axis.
+        A complex64 tensor without this axis.
 
     Raises:
         ValueError: for another size of the last axis.
@@ -75,7 +75,7 @@ def view_as_complex(x: TensorLike) -> Tensor:
             "ops.view_as_complex: `x` must be real, with a last axis of size 2, the real and the "
             f"imaginary parts. Received: x of shape {tuple(x.shape)} and dtype {x.dtype}"
         )
-    x = widened(x)
+    x = cast(x, "float32")
     return _make_complex(x[..., 0], x[..., 1])
 
 

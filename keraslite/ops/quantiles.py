@@ -22,6 +22,7 @@ from keraslite.ops.arithmetic import (
     true_divide,
 )
 from keraslite.ops.core import cast, convert_to_tensor, dtype, shape
+from keraslite.ops.creation import full
 from keraslite.ops.indexing import take, take_along_axis
 from keraslite.ops.logic import equal, isnan, logical_not, where
 from keraslite.ops.reductions import all, any, sum
@@ -52,8 +53,6 @@ def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> A
 
 
 def _median_shape(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    if 0 in [x[i] for i in shapes.canonical_axes(axis, len(x))]:
-        raise ValueError("There is no quantile of nothing: an axis is empty.")
     return shapes.reduce(x, axis, keepdims)
 
 
@@ -68,6 +67,10 @@ def _find(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
     ordered, absent = sort(flat), isnan(flat)
     precise = "float64" if dtype(x) == "float64" else "float32"
     q = convert_to_tensor(q, precise)
+    kept = [1 if i in axes else n for i, n in enumerate(sizes)]
+    outer = kept if keepdims else [sizes[i] for i in rest]
+    if type(count) is int and count == 0:
+        return full((*q.shape, *outer), float("nan"), dtype(x))
     if skip_nan:
         # NaN come last in order: each row ends before its own.
         last = sum(cast(logical_not(absent), "int32"), -1, keepdims=True) - 1
@@ -77,8 +80,6 @@ def _find(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
         blank = any(absent, -1, keepdims=True)
     place = multiply(ravel(q), maximum(cast(last, precise), 0))
     found = where(blank, float("nan"), _at(ordered, place, method, skip_nan))
-    kept = [1 if i in axes else n for i, n in enumerate(sizes)]
-    outer = kept if keepdims else [sizes[i] for i in rest]
     return reshape(moveaxis(found, -1, 0), (*q.shape, *outer))
 
 
@@ -143,10 +144,10 @@ def quantile(
 
     Returns:
         A float tensor: the axes of `q`, then those of `x` that are left. NaN where an element
-        is NaN.
+        is NaN, or where there is none.
 
     Raises:
-        ValueError: for an unknown method, a `q` outside of [0, 1] or an empty axis.
+        ValueError: for an unknown method or a `q` outside of [0, 1].
 
     Example:
         >>> keras.ops.quantile([1.0, 2.0, 3.0, 4.0], [0.0, 0.5])

@@ -1,22 +1,17 @@
-"""Whole recurrent sequences as one operation, so that an engine can use its fused kernel.
+"""Whole recurrent sequences as one operation, for engines that have a fused kernel of it.
 
-Not among Keras's public ops: the layers call them.
+Not among Keras's public ops: the layers call them where `HAS_KERNEL` says so, and else loop over
+their cells.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from keraslite import ops
-from keraslite.core.op import Tensor, TensorLike, composite
+from keraslite.backend import engine
+from keraslite.core.op import Tensor, TensorLike, primitive
 from keraslite.core.promotion import FLOAT
 
 
-def _time_major(x: Any) -> Any:
-    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
-
-
-@composite(None, FLOAT)
+@primitive(None, FLOAT)
 def lstm(
     x: TensorLike,
     h: TensorLike,
@@ -41,21 +36,32 @@ def lstm(
     Returns:
         Outputs `(batch, time, units)` and the last `h` and `c`.
     """
-    # One product for all steps; only the recurrent one stays in the loop.
-    projected = ops.matmul(x, kernel)
-    if bias is not None:
-        projected = projected + bias
 
-    def step(carry: Any, z: Any) -> Any:
-        h, c = carry
-        z = z + ops.matmul(h, recurrent_kernel)
-        i, f, g, o = ops.split(z, 4, axis=-1)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
-        return (h, c), h
 
-    projected = _time_major(projected)
-    if reverse:
-        projected = ops.flip(projected, axis=0)
-    (h, c), outputs = ops.scan(step, (h, c), projected)
-    return _time_major(outputs), h, c
+@primitive(None, FLOAT)
+def gru(
+    x: TensorLike,
+    h: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """A GRU over whole sequences, with tanh and sigmoid; reset after the recurrent product.
+
+    Cho et al., https://arxiv.org/abs/1406.1078
+
+    Args:
+        x: inputs `(batch, time, features)`.
+        h: initial state `(batch, units)`.
+        kernel: `(features, 3 * units)`, gates in the order update, reset, new values.
+        recurrent_kernel: `(units, 3 * units)`.
+        bias: `(2, 3 * units)`, of the inputs and of the state, or None.
+        reverse: from the last step to the first; outputs come in that order.
+
+    Returns:
+        Outputs `(batch, time, units)` and the last `h`.
+    """
+
+
+HAS_KERNEL = {op: hasattr(engine.kernels, op.__name__) for op in (lstm, gru)}

@@ -16,7 +16,7 @@ import numpy as np
 
 from keraslite import ops
 from keraslite.backend import engine
-from keraslite.core.op import Tensor
+from keraslite.core.op import Tensor, kernel
 from keraslite.random.seed_generator import SEED_DTYPE
 from keraslite.random.threefry import count, words
 
@@ -143,7 +143,8 @@ def gamma(shape: Sequence[Any], alpha: Any, dtype: str, seed: Tensor) -> Tensor:
     compiled step would have to run to the end.
     """
     wide = _wide(dtype)
-    alpha = ops.broadcast_to(ops.stop_gradient(ops.cast(alpha, wide)), shape)
+    given = ops.broadcast_to(ops.cast(alpha, wide), shape)
+    alpha = ops.stop_gradient(given)
     # Below 1: Gamma(a) is Gamma(a + 1) * u^(1 / a).
     small = alpha < 1
     d = ops.where(small, alpha + 1, alpha) - 1 / 3
@@ -157,7 +158,25 @@ def gamma(shape: Sequence[Any], alpha: Any, dtype: str, seed: Tensor) -> Tensor:
     found = d * ops.squeeze(ops.take_along_axis(positive, first, 0), 0)
     u = ops.reshape(1 - _unit(count(shape), wide, seed, lane=2), shape)
     boosted = found * ops.power(u, 1 / ops.where(small, alpha, 1.0))
-    return ops.cast(ops.where(small, boosted, found), dtype)
+    # Not 0, so that two of them have a ratio.
+    found = ops.maximum(ops.where(small, boosted, found), float(np.finfo(wide).tiny))
+    return ops.cast(_moving(given, found), dtype)
+
+
+def _moving_with_alpha(alpha: Tensor, sample: Tensor) -> tuple[Tensor, Any]:
+    """A sample that has a gradient, by which its probability stays as `alpha` changes.
+
+    Figurnov, Mohamed and Mnih (2018), https://arxiv.org/abs/1805.08498.
+    """
+
+    def grad(*args: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]:
+        return upstream * _slope(alpha, sample), ops.zeros_like(sample)
+
+    return sample, grad
+
+
+_slope = kernel("random_gamma_slope")
+_moving = ops.custom_gradient(_moving_with_alpha)
 
 
 #: By the name of the public sampler. What is missing is made of these by the samplers.

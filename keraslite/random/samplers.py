@@ -161,10 +161,12 @@ def beta(shape: Shape, alpha: Any, beta: Any, dtype: Any = None, seed: Any = Non
 
 
 def _beta_of_gammas(shape: Any, alpha: Any, beta: Any, dtype: str, seed: Tensor) -> Tensor:
-    """`x / (x + y)` for gamma variates `x` and `y`."""
-    x = _gamma(shape, alpha, dtype, seed)
-    y = _gamma(shape, beta, dtype, _other(seed))
-    return x / (x + y)
+    """`x / (x + y)` for gamma variates `x` and `y`, by logarithms: both may be tiny."""
+    # Where both are tiny, half precision would make them 0.
+    wide = dtype if dtype == "float64" else "float32"
+    x = _gamma(shape, alpha, wide, seed)
+    y = _gamma(shape, beta, wide, _other(seed))
+    return ops.cast(ops.sigmoid(ops.log(x) - ops.log(y)), dtype)
 
 
 def _other(seed: Tensor) -> Tensor:

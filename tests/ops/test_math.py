@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras as oracle
@@ -223,3 +224,29 @@ def test_graphs_go_to_and_from_keras() -> None:
     for found in (restored(x), again(x), theirs(x)):
         for y, wanted in zip(found, expected, strict=True):
             np.testing.assert_allclose(oracle.ops.convert_to_numpy(y), wanted, rtol=1e-5)
+
+
+def test_edges() -> None:
+    """What engines do each in their own way, if one lets them."""
+    empty = np.zeros((0, 3), "float32")
+    for name, q in (("median", []), ("nanmedian", []), ("quantile", [0.3]), ("percentile", [3.0])):
+        found = _np(getattr(ops, name)(empty, *q, axis=0, keepdims=True))
+        np.testing.assert_array_equal(found, [[np.nan] * 3])
+        assert _np(getattr(ops, name)(empty, *q, axis=1)).shape == (0,)
+    assert _np(ops.take(empty, np.zeros((0, 2, 5), "int32"), axis=0)).shape == (0, 2, 5, 3)
+    counts = np.array([1, 2])
+    np.testing.assert_array_equal(_np(ops.repeat(counts.astype("uint16"), counts)), [1, 2, 2])
+    data = np.array([[1, np.nan], [2, 3], [4, 5]], "float32")
+    places = np.array([0, 0, 2])
+    np.testing.assert_array_equal(
+        _np(ops.segment_max(data, places, 2)), [[2, np.nan], [-np.inf, -np.inf]]
+    )
+    np.testing.assert_array_equal(_np(ops.segment_min(data, places, 1)), [[1, np.nan]])
+    x = np.linspace(-6, 6, 50).astype("float32")
+    wanted = [math.erfc(v) for v in x.tolist()]
+    np.testing.assert_allclose(_np(ops.erfc(x)), wanted, rtol=1e-4)
+
+
+@pytest.mark.requires("trainable")
+def test_the_deviation_of_equal_numbers_has_no_slope() -> None:
+    np.testing.assert_array_equal(_np(ops.grad(ops.std)(np.ones(3, "float32"))), [0, 0, 0])

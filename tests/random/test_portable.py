@@ -141,6 +141,24 @@ def test_moments(draw: Any, mean: float, variance: float) -> None:
     np.testing.assert_allclose(found.var(), variance, rtol=0.04)
 
 
+@pytest.mark.requires("trainable")
+@pytest.mark.parametrize("portable", [True, False])
+def test_gamma_and_beta_move_with_their_parameters(portable: bool) -> None:
+    config.set_portable_random(portable)
+    alpha = np.array([0.05, 0.5, 1, 3, 10], "float32")
+
+    def mean(alpha: Any) -> Any:
+        return ops.sum(ops.mean(random.gamma((20000, 5), alpha, seed=3), axis=0))
+
+    def ratio(alpha: Any) -> Any:
+        return ops.sum(ops.mean(random.beta((20000, 5), alpha, other, seed=4), axis=0))
+
+    # The mean of gamma variates is alpha, that of beta variates alpha / (alpha + beta).
+    other = engine.convert(alpha)
+    np.testing.assert_allclose(array(ops.grad(mean)(alpha)), 1, atol=0.05)
+    np.testing.assert_allclose(array(ops.grad(ratio)(alpha)), 0.25 / alpha, rtol=0.1)
+
+
 def test_limits() -> None:
     found = array(random.uniform((20000,), 0.5, 1.0, "bfloat16", seed=1)).astype("float64")
     assert found.min() == 0.5 and found.max() < 1
@@ -148,6 +166,8 @@ def test_limits() -> None:
         range(-128, 128)
     )
     assert random.normal((0, 3), seed=1).shape == (0, 3)
+    # Two variates that are both tiny have a ratio.
+    assert np.isfinite(array(random.beta((20000,), 0.02, 0.02, "float16", seed=1))).all()
     assert tuple(random.uniform((), seed=1).shape) == ()
     with pytest.raises(ValueError, match="2\\*\\*32"):
         random.randint((2,), 5, 5, seed=1)

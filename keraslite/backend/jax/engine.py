@@ -35,6 +35,7 @@ _CAPABILITIES = Capabilities(
     sparse=True,
     complex=True,
     float64=False,
+    fuses_steps=True,
 )
 _CAPABILITIES_X64 = dataclasses.replace(_CAPABILITIES, float64=True)
 # Called without arguments, it is traced only where everything is recorded. Not inlined:
@@ -154,6 +155,9 @@ class JaxEngine(Engine):
 
     def concrete(self) -> contextlib.AbstractContextManager[Any]:
         return jax.ensure_compile_time_eval()
+
+    def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
+        return jax.profiler.trace(directory)
 
     def clear(self) -> None:
         masks.clear()

@@ -16,7 +16,7 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 from keraslite import config
 from keraslite.backend._host import nested_dtype
 from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
-from keraslite.backend.tensorflow import bases, gradients, programs, sparse
+from keraslite.backend.tensorflow import bases, gradients, programs, ragged, sparse
 from keraslite.backend.tensorflow import support as s
 from keraslite.backend.tensorflow.kernels import kernels
 from keraslite.backend.tensorflow.steps import CompiledStep, CompiledSteps
@@ -36,6 +36,7 @@ class TensorflowEngine(Engine):
         sparse=True,
         ragged=True,
         complex=True,
+        fuses_steps=True,
     )
     tensor_types = s.TENSORS
     kernels: ClassVar[SimpleNamespace] = kernels
@@ -117,10 +118,12 @@ class TensorflowEngine(Engine):
     def cast(self, x: Tensor, dtype: str) -> Tensor:
         if isinstance(x, tf.SparseTensor):
             return sparse.map_values(x, lambda values: s.cast(values, s.NATIVE[dtype]))
+        if isinstance(x, tf.RaggedTensor):
+            return x.with_flat_values(s.cast(x.flat_values, s.NATIVE[dtype]))
         return s.cast(x, s.NATIVE[dtype])
 
     def dynamic_shape(self, x: Tensor) -> tuple[Any, ...]:
-        return s.sizes(x)
+        return self.shape(x) if isinstance(x, tf.RaggedTensor) else s.sizes(x)
 
     def stop_gradient(self, x: Tensor) -> Tensor:
         return tf.stop_gradient(x)
@@ -152,6 +155,9 @@ class TensorflowEngine(Engine):
     def seed(self, seed: int) -> None:
         tf.random.set_seed(seed)
 
+    def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
+        return tf.profiler.experimental.Profile(directory)
+
     def set_mask(self, x: Tensor, mask: Tensor | None) -> None:
         x._keras_mask = mask
 
@@ -167,10 +173,16 @@ class TensorflowEngine(Engine):
         value = self.convert(value, dtype)
         # Checkpoints and summaries take no other characters.
         name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", name).lstrip("_/\\>-") or "variable"
-        # `tf.Variable` serves strategies, but refuses to be called while a step is traced.
-        make = tf.Variable if tf.distribute.has_strategy() else ResourceVariable
+        options = {"trainable": trainable, "dtype": s.NATIVE[dtype]}
         with tf.init_scope():
-            return make(value, trainable=trainable, name=name, dtype=s.NATIVE[dtype])
+            # `tf.Variable` serves strategies, but refuses to be called while a step is traced.
+            if tf.distribute.has_strategy():
+                return tf.Variable(value, name=name, **options)
+            # TensorFlow compiles a kernel for each new name that a variable is made with, which
+            # takes longer than all the rest of building a layer.
+            storage = ResourceVariable(value, name="variable", **options)
+            storage._handle_name = f"{name}:0"
+            return storage
 
     def read(self, storage: tf.Variable) -> Tensor:
         return storage.value()
@@ -186,10 +198,12 @@ class TensorflowEngine(Engine):
 
     def infer(self, fn: Callable[..., Any], specs: Sequence[TensorSpec]) -> Any:
         with tf.__internal__.FuncGraph("infer").as_default(), s.inferring():
-            tensors = [tf.compat.v1.placeholder(s.NATIVE[spec.dtype], spec.shape) for spec in specs]
-            outputs = fn(*tensors)
+            outputs = fn(*map(_placeholder, specs))
         return tree.map_structure(
-            lambda x: TensorSpec(self.shape(x), self.dtype(x)) if s.is_tensor(x) else x, outputs
+            lambda x: (
+                TensorSpec(self.shape(x), self.dtype(x), self.is_ragged(x)) if s.is_tensor(x) else x
+            ),
+            outputs,
         )
 
     # On the host -------------------------------------------------------------------
@@ -220,6 +234,11 @@ class TensorflowEngine(Engine):
     def to_sparse(self, x: Tensor) -> Tensor:
         return tf.sparse.from_dense(x)
 
+    ragged_kernels = ragged  # type: ignore[assignment]
+
+    def is_ragged(self, x: object) -> bool:
+        return isinstance(x, tf.RaggedTensor)
+
     def to_ragged(self, values: Tensor, lengths: Tensor) -> Tensor:
         return tf.RaggedTensor.from_row_lengths(values, lengths)
 
@@ -245,6 +264,11 @@ class TensorflowEngine(Engine):
     # Programs ----------------------------------------------------------------------
 
     load_program = staticmethod(programs.SavedModel)
+
+
+def _placeholder(spec: TensorSpec) -> Tensor:
+    found = tf.compat.v1.placeholder(s.NATIVE[spec.dtype], spec.shape)
+    return tf.RaggedTensor.from_tensor(found) if spec.ragged else found
 
 
 def _int_dtype(x: int) -> tf.DType:

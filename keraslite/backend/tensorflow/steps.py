@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from keraslite.backend.tensorflow import support as s
 from keraslite.core import tree
@@ -16,6 +18,23 @@ from keraslite.core import tree
 Step = Callable[[Any], Any]
 #: How the XLA compiler begins to say that it lacks something.
 _CANNOT = ("unsupported operations", "must be a compile-time constant", "XLA compilation")
+
+
+class _Kernels:
+    """TensorFlow keeps what it made of a function, and thereby its memory, when that is gone."""
+
+    outlived = False
+
+    @classmethod
+    def note(cls) -> None:
+        cls.outlived = True
+
+    @classmethod
+    def clear(cls) -> None:
+        """Let go of those of functions that are gone; others are made again where they run."""
+        if cls.outlived:
+            cls.outlived = False
+            context.context().clear_kernel_cache()
 
 
 def _function(run: Callable[..., Any], xla: bool) -> Callable[..., Any]:
@@ -47,6 +66,9 @@ class CompiledStep:
         self._convert = convert
         self._plain_variables = all(v.dtype != "string" for v in variables)
         self._functions: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        # Now, and not when a step is collected: that may be in the middle of anything.
+        _Kernels.clear()
+        weakref.finalize(self, _Kernels.note).atexit = False
 
     def __call__(self, batch: Any) -> Any:
         leaves, structure = tree.split(batch)

@@ -84,6 +84,21 @@ class TorchEngine(contract.Engine):
     def seed(self, seed: int) -> None:
         torch.manual_seed(seed)
 
+    def random_state(self) -> dict[str, Any]:
+        states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+        return {"states": [state.numpy() for state in states]}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        cpu, *others = [torch.from_numpy(x) for x in state["states"]]
+        torch.set_rng_state(cpu)
+        torch.cuda.set_rng_state_all(others)
+
+    def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
+        profiler = torch.profiler
+        return profiler.profile(
+            on_trace_ready=profiler.tensorboard_trace_handler(directory), record_shapes=True
+        )
+
     def clear(self) -> None:
         self._fake_mode = None
         if "torch._dynamo" in sys.modules:

@@ -79,6 +79,8 @@ class LayerBase(torch.nn.Module, contract.LayerBase):
     _modules = _shelf("_modules", lambda x: isinstance(x, torch.nn.Module))
     _buffers = _shelf("_buffers", _is_buffer)
 
+    _engine_attributes = frozenset(vars(torch.nn.Module()))
+
     def _engine_setup(self) -> None:
         torch.nn.Module.__init__(self)
 

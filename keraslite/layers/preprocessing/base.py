@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keraslite import ops
 from keraslite.backend import TensorSpec, engine
 from keraslite.backend.foreign import engine_of, host_array
 from keraslite.core import dtypes
@@ -104,7 +105,18 @@ class HostLayer(EncodingLayer):
 
     def call(self, inputs: Any) -> Any:
         """The outputs for strings or numbers of any shape."""
+        if engine.is_ragged(inputs):
+            return self._of_rows(inputs)
         return self._compute([inputs], self.compute_output_shape(inputs.shape))
+
+    def _of_rows(self, x: Any) -> Any:
+        """Of ragged rows: every value by itself, the vectors of a row added up."""
+        each = engine.ragged_kernels.map_values
+        if self.output_mode in ("int", "one_hot"):
+            return each(lambda v: self._compute([v], self.compute_output_shape(v.shape)), [x])
+        vectors = each(lambda v: self._compute([ops.expand_dims(v, -1)], (None, self._depth)), [x])
+        found = ops.sum(vectors, axis=1)
+        return ops.minimum(found, 1) if self.output_mode == "multi_hot" else found
 
 
 class Adaptable:

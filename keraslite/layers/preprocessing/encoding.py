@@ -64,7 +64,8 @@ def encode(
         return (found if scale is None else found * scale).astype(numpy_dtype(dtype))
     vectors = ops.one_hot(indices, depth, -1, "float32" if "16" in dtype else dtype)
     if mode == "multi_hot":
-        return ops.cast(ops.max(vectors, axis=-2), dtype)
+        # Not `max`, which an empty row has not.
+        return ops.cast(ops.any(vectors, axis=-2), dtype)
     if weights is not None:
         vectors = vectors * ops.cast(weights, vectors.dtype)[..., None]
     found = ops.sum(vectors, axis=-2)

@@ -301,9 +301,18 @@ def _product_change(count: int, sorted: bool, primals: Any, tangents: Any) -> tu
     return _product(data, segment_ids, count, sorted), slope
 
 
+def std(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """The slope of the root is infinite at 0: there, the deviation has none."""
+    variance = jnp.var(x, axis=axis, keepdims=keepdims)
+    flat = variance == 0
+    return jnp.where(flat, 0, jnp.sqrt(jnp.where(flat, 1, variance)))
+
+
 _own: dict[str, Callable[..., Any]] = {
     "rsqrt": lax.rsqrt,
+    "std": std,
     "erf": lax.erf,
+    "erfc": lax.erfc,
     "erfinv": lax.erf_inv,
     "lgamma": lax.lgamma,
     "digamma": lax.digamma,

@@ -96,6 +96,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "random_truncated_normal": _sampler(_truncated),
     "random_randint": _sampler(_randint),
     "random_gamma": _sampler(_gamma, 1),
+    "random_gamma_slope": jax.lax.random_gamma_grad,
     "random_beta": _sampler(_beta),
     "random_binomial": _sampler(_binomial),
     "random_poisson": _sampler(_poisson, 1),

@@ -75,11 +75,19 @@ def _erf(x: Array) -> Array:
     y = np.minimum(np.abs(x), 6.0)  # 1 in double precision from here on
     small = np.minimum(y, 0.5)
     near = small * _ratio(_NEAR, small * small)
+    return np.where(np.isnan(x), x, np.copysign(np.where(y <= 0.46875, near, 1 - _erf_tail(y)), x))
+
+
+def _erf_tail(y: Array) -> Array:
+    """`1 - erf(y)` from 0.46875 on."""
     middle = _ratio(_MIDDLE, np.clip(y, 0.46875, 4.0))
     z = 1 / np.square(np.maximum(y, 4.0))
     far = (1 / math.sqrt(math.pi) - z * _ratio(_FAR, z)) / np.maximum(y, 4.0)
-    tail = 1 - np.exp(-y * y) * np.where(y <= 4, middle, far)
-    return np.where(np.isnan(x), x, np.copysign(np.where(y <= 0.46875, near, tail), x))
+    return np.exp(-y * y) * np.where(y <= 4, middle, far)
+
+
+def _erfc(x: Array) -> Array:
+    return np.where(x > 0.46875, _erf_tail(np.abs(x)), 1 - _erf(x))
 
 
 def _erfinv(x: Array) -> Array:
@@ -126,6 +134,7 @@ def _digamma(x: Array) -> Array:
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "erf": _in_double(_erf),
+    "erfc": _in_double(_erfc),
     "erfinv": _in_double(_erfinv),
     "lgamma": _in_double(_lgamma),
     "digamma": _in_double(_digamma),

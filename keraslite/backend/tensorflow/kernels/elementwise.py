@@ -50,7 +50,16 @@ tanh = _unary(_raw.Tanh)
 arcsinh = _unary(_raw.Asinh)
 arccosh = _unary(_raw.Acosh)
 arctanh = _unary(_raw.Atanh)
-erf = _unary(_raw.Erf)
+
+
+def erf(x: _Tensor) -> _Tensor:
+    if x.dtype is tf.float64:
+        # Infinities would give NaN, and behind 6 it is 1.
+        x = _raw.ClipByValue(t=x, clip_value_min=-7.0, clip_value_max=7.0)
+    return _raw.Erf(x=x)
+
+
+erfc = _unary(_raw.Erfc)
 erfinv = s.widened(_unary(_raw.Erfinv), s.WIDE_HALF)
 lgamma = s.widened(_unary(_raw.Lgamma), s.WIDE_HALF)
 digamma = s.widened(_unary(_raw.Digamma), s.WIDE_HALF)

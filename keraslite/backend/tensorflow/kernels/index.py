@@ -190,6 +190,8 @@ def _segmented(native: _Callable[..., _Tensor]) -> _Callable[..., _Tensor]:
     ) -> _Tensor:
         ids = _position(segment_ids)
         count = tf.reduce_max(ids) + 1 if num_segments is None else num_segments
+        # What is too large is left out, as what is negative is; TensorFlow would refuse it.
+        ids = _raw.SelectV2(condition=ids < tf.cast(count, ids.dtype), t=ids, e=-1)
         return native(data=data, segment_ids=ids, num_segments=count)
 
     return kernel
@@ -205,4 +207,13 @@ def segment_max(data: _Tensor, segment_ids: _Tensor, num_segments: int) -> _Tens
     if not data.dtype.is_floating:
         return found
     # Empty segments hold the lowest finite number.
-    return tf.where(found == data.dtype.min, tf.constant(float("-inf"), data.dtype), found)
+    found = tf.where(found == data.dtype.min, tf.constant(float("-inf"), data.dtype), found)
+    if s.is_for_xla():
+        return found  # XLA keeps NaN.
+    nan = _raw.IsNan(x=data)
+
+    def marked() -> _Tensor:
+        blots = tf.math.unsorted_segment_sum(s.cast(nan, tf.int32), segment_ids, num_segments)
+        return tf.where(blots > 0, tf.constant(float("nan"), data.dtype), found)
+
+    return tf.cond(tf.reduce_any(nan), marked, lambda: found)

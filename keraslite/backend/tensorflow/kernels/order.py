@@ -70,9 +70,7 @@ def searchsorted(sorted_sequence: _Tensor, values: _Tensor, side: str = "left") 
     return s.reshape(found, s.sizes(values))
 
 
-def bincount(
-    x: _Tensor, weights: _Tensor | None = None, minlength: int = 0, sparse: bool = False
-) -> _Tensor:
+def bincount(x: _Tensor, weights: _Tensor | None = None, minlength: int = 0) -> _Tensor:
     x = s.cast(x, tf.int32)
     length = tf.maximum(tf.reduce_max(x) + 1, minlength)
     amounts = tf.ones_like(x) if weights is None else weights
@@ -84,4 +82,4 @@ def bincount(
         amounts = s.reshape(tf.broadcast_to(amounts, tf.shape(x)), (-1,))
         found = tf.math.unsorted_segment_sum(amounts, flat, rows * length)
         found = s.reshape(found, (rows, length))
-    return tf.sparse.from_dense(found) if sparse else found
+    return found

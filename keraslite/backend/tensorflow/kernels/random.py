@@ -20,6 +20,7 @@ _Tensor = Any
 _PHILOX = 1
 # Bits of a random number that a float of each dtype holds exactly.
 _PRECISION = {tf.float64: 53, tf.float32: 24, tf.float16: 11, tf.bfloat16: 8}
+_TINY = {tf.float64: 2.0**-1022, tf.float32: 2.0**-126}
 
 
 def _state(seed: _Tensor) -> dict[str, Any]:
@@ -113,7 +114,8 @@ def random_shuffle(x: _Tensor, axis: int, seed: _Tensor) -> _Tensor:
 def random_gamma(shape: Any, alpha: Any, dtype: str, seed: _Tensor) -> _Tensor:
     """Marsaglia and Tsang (2000), https://doi.org/10.1145/358407.358414."""
     wide = _wide(dtype)
-    alpha = tf.broadcast_to(tf.cast(alpha, wide), s.int_vector(shape))
+    given = tf.broadcast_to(tf.cast(alpha, wide), s.int_vector(shape))
+    alpha = tf.stop_gradient(given)
     # Below 1: Gamma(a) is Gamma(a + 1) * u^(1 / a).
     small = alpha < 1
     d = tf.where(small, alpha + 1, alpha) - 1 / 3
@@ -130,8 +132,19 @@ def random_gamma(shape: Any, alpha: Any, dtype: str, seed: _Tensor) -> _Tensor:
     state = (tf.constant(1), tf.zeros_like(d), tf.zeros_like(d, tf.bool))
     _, found, _ = tf.while_loop(lambda _, __, done: ~tf.reduce_all(done), attempt, state)
     u = _open_unit(shape, wide, _derived(seed, 1))
-    found = tf.where(small, found * tf.pow(u, 1 / alpha), found)
-    return s.cast(tf.stop_gradient(found), s.NATIVE[dtype])
+    # Not 0, so that two of them have a ratio.
+    found = tf.maximum(tf.where(small, found * tf.pow(u, 1 / alpha), found), _TINY[wide])
+    return s.cast(_moving(given, tf.stop_gradient(found)), s.NATIVE[dtype])
+
+
+def random_gamma_slope(alpha: _Tensor, sample: _Tensor) -> _Tensor:
+    return _raw.RandomGammaGrad(alpha=alpha, sample=sample)
+
+
+@tf.custom_gradient
+def _moving(alpha: _Tensor, sample: _Tensor) -> Any:
+    """A sample that has a gradient, by which its probability stays as `alpha` changes."""
+    return sample, lambda upstream: (upstream * random_gamma_slope(alpha, sample), None)
 
 
 def _derived(seed: _Tensor, i: Any) -> _Tensor:

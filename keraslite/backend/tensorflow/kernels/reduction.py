@@ -60,7 +60,11 @@ def _var(x: _Tensor, axis: s.Axis = None, keepdims: bool = False) -> _Tensor:
 
 
 def _std(x: _Tensor, axis: s.Axis = None, keepdims: bool = False) -> _Tensor:
-    return _raw.Sqrt(x=_var(x, axis, keepdims))
+    # The slope of the root is infinite at 0: there, the deviation has none.
+    variance = _var(x, axis, keepdims)
+    flat = variance == 0
+    root = _raw.Sqrt(x=_raw.SelectV2(condition=flat, t=tf.ones([], x.dtype), e=variance))
+    return _raw.SelectV2(condition=flat, t=tf.zeros([], x.dtype), e=root)
 
 
 # Squares of half-precision numbers overflow soon.

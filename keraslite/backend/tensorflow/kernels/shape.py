@@ -90,7 +90,7 @@ def _padded_from(position: _Tensor, size: s.Size, mode: str) -> _Tensor:
     )
 
 
-def tile(x: _Tensor, repeats: Any) -> _Tensor:
+def _tile(x: _Tensor, repeats: Any) -> _Tensor:
     repeats = (repeats,) if s.is_int(repeats) else tuple(repeats)
     missing = len(repeats) - s.rank(x)
     if missing > 0:
@@ -98,8 +98,10 @@ def tile(x: _Tensor, repeats: Any) -> _Tensor:
     return _raw.Tile(input=x, multiples=s.int_vector((1,) * -missing + repeats))
 
 
-def repeat(x: _Tensor, repeats: Any, axis: int | None = None) -> _Tensor:
-    return tf.repeat(x, repeats, axis)
+# TensorFlow tiles all dtypes but this one.
+_WIDE = {tf.uint16: s.INT32}
+tile = s.widened(_tile, _WIDE)
+repeat = s.widened(tf.repeat, _WIDE)
 
 
 def flip(x: _Tensor, axis: s.Axis = None) -> _Tensor:

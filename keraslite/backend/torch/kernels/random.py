@@ -157,6 +157,7 @@ def _beta(alpha: torch.Tensor, beta: torch.Tensor, generator: torch.Generator) -
 
 
 random_gamma = _parametric("gamma", torch._standard_gamma)
+random_gamma_slope = torch._standard_gamma_grad
 random_poisson = _parametric("poisson", torch.poisson)
 random_binomial = _parametric("binomial", torch.binomial)
 random_beta = _parametric("beta", _beta)

@@ -147,10 +147,8 @@ def searchsorted(
 
 
 def bincount(
-    x: torch.Tensor, weights: torch.Tensor | None = None, minlength: int = 0, sparse: bool = False
+    x: torch.Tensor, weights: torch.Tensor | None = None, minlength: int = 0
 ) -> torch.Tensor:
-    if sparse:
-        raise NotImplementedError("`bincount` on the torch engine has no `sparse=True`.")
     dtype = torch.int32 if weights is None else weights.dtype
     x = x.to(torch.int64)
     size = minlength or 0

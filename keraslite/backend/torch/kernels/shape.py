@@ -68,7 +68,8 @@ def pad(
     return x
 
 
-def repeat(x: torch.Tensor, repeats: int | torch.Tensor, axis: int | None = None) -> torch.Tensor:
+def repeat(x: torch.Tensor, repeats: Any, axis: int | None = None) -> torch.Tensor:
+    repeats = repeats if isinstance(repeats, int) else tensors.convert(repeats)
     return torch.repeat_interleave(x, repeats, dim=axis)
 
 
