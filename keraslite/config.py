@@ -22,6 +22,7 @@ _settings: dict[str, Any] = {
     "image_data_format": "channels_last",
     "backend": None,
     "portable_random": False,
+    "debug_nans": False,
 }
 _flags: dict[str, Any] = {
     "traceback_filtering": True,
@@ -151,6 +152,33 @@ def set_portable_random(value: bool) -> None:
     if not isinstance(value, bool):
         raise ValueError(f"`portable_random` must be True or False. Received: {value!r}")
     _settings["portable_random"] = value
+
+
+def debug_nans() -> bool:
+    """Whether training looks for NaN and infinity after every step, False by default."""
+    return _settings["debug_nans"]
+
+
+def set_debug_nans(value: bool) -> None:
+    """Let training end at the first step that brings NaN or infinity, with its place.
+
+    The error names the update, and the layer whose output, weight or gradient was the first
+    that is not finite. The weights are copied before every step, so it is for debugging; a
+    step costs nothing more when it is off.
+
+    Args:
+        value: True to look.
+
+    Raises:
+        ValueError: if `value` is not a bool.
+
+    Example:
+        >>> keras.config.set_debug_nans(True)
+        >>> model.fit(x, y)  # FloatingPointError: NaN or infinity at update 12, first in ...
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"`debug_nans` must be True or False. Received: {value!r}")
+    _settings["debug_nans"] = value
 
 
 def standardize_data_format(data_format: str | None) -> str:

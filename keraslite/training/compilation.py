@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import optimizers as optimizers_module
+from keraslite.core.errors import names_nearest
 from keraslite.core.function import Function
 from keraslite.core.variable import Variable
 from keraslite.layers.tracking import unique
@@ -31,11 +32,9 @@ class Compilation:
         self._run_eagerly = False
         self._jit_compile: bool | str = "auto"
         self.steps_per_execution = 1
+        self._fuses_steps = False
         self.stop_training = False
         self.loss = None
-        #: Epoch, batch and seed of the order to go on with; callbacks may set it.
-        self._resume_at: tuple[int, int, int | None] | None = None
-        self._order_seed: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets: all but the compiled steps, which are bound to this model."""
@@ -44,6 +43,7 @@ class Compilation:
 
     # Compiling -----------------------------------------------------------------------
 
+    @names_nearest
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -65,7 +65,8 @@ class Compilation:
             metrics: names or `Metric`s; a list or dict of lists for several outputs.
             weighted_metrics: metrics that use sample weights and class weights.
             run_eagerly: run the step line by line, for debugging.
-            steps_per_execution: batches in one call of the engine.
+            steps_per_execution: batches in one call of the engine. `"auto"` fuses as many as
+                pay, where no callback watches single batches; the results are the same.
             jit_compile: True, False or "auto" (the engine's best habit).
             auto_scale_loss: wrap the optimizer in a `LossScaleOptimizer` under
                 `mixed_float16`.
@@ -107,6 +108,7 @@ class Compilation:
         self._loss_tracker = Mean(name="loss")
         self._run_eagerly = bool(run_eagerly)
         self._jit_compile = jit_compile
+        self._fuses_steps = steps_per_execution == "auto"
         self.steps_per_execution = 1 if steps_per_execution == "auto" else int(steps_per_execution)
         self.stop_training = False
         self._functions = {}

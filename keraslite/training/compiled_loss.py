@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keraslite import losses as losses_module
 from keraslite import ops
 from keraslite.core import dtypes
@@ -37,6 +39,8 @@ class CompiledLoss(Loss):
         self._losses: dict[str, Any] | None = None
         self._weights: dict[str, float | None] = {}
         self.trackers: dict[str, Mean] = {}
+        #: How many classes the labels of an output may name.
+        self.classes: dict[str, int] = {}
         # Names are wrong at `compile`, not at the first batch.
         for entry in _leaves(loss):
             losses_module.get(entry)
@@ -80,6 +84,40 @@ class CompiledLoss(Loss):
             loss = self._losses[name]
             if loss is not None and target is not None:
                 check_target(loss, target, outputs[name], name)
+            if getattr(loss, "fn", None) in _SPARSE:
+                size = outputs[name].shape[getattr(loss, "axis", -1)]
+                if size is not None:
+                    self.classes[name] = size
+
+    def of_output(self, name: str) -> Loss | None:
+        """The loss of an output."""
+        return (self._losses or {}).get(name)
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether all losses are our own; a user's may understand any targets."""
+        return all(_is_built_in(loss) for loss in (self._losses or {}).values() if loss is not None)
+
+    def check_labels(self, y_true: Any) -> None:
+        """Raise for labels, in NumPy arrays, that are no class of their output."""
+        targets = self._targets(y_true, list(self._losses or {}))
+        for name, size in self.classes.items():
+            labels = targets[name]
+            if type(labels) is not np.ndarray or not labels.size:
+                continue
+            if labels.min() >= 0 and labels.max() < size:
+                continue
+            loss = self.of_output(name)
+            ignored = getattr(loss, "ignore_class", None)
+            wrong = ((labels < 0) | (labels >= size)) & (labels != ignored)
+            if wrong.any():
+                place = np.unravel_index(wrong.argmax(), wrong.shape)
+                raise ValueError(
+                    f"The loss {loss.name!r}{_where(name)} expects labels from 0 to {size - 1}, "  # type: ignore[union-attr]
+                    f"since the outputs have {size} classes. Received: the label "
+                    f"{labels[place]} in row {place[0]}. Count classes from 0, or give the "
+                    "last layer more units."
+                )
 
     def _targets(self, y_true: Any, names: list[str]) -> dict[str, Any]:
         partial = any(loss is None for loss in (self._losses or {}).values())
@@ -100,7 +138,7 @@ class CompiledLoss(Loss):
                 continue
             if targets[name] is None:
                 raise ValueError(
-                    f"The loss {loss.name!r} of output {name!r} needs targets. Received: None. "
+                    f"The loss {loss.name!r}{_where(name)} needs targets. Received: None. "
                     "Give `y` to `fit`."
                 )
             value = loss(targets[name], outputs[name], weights[name])
@@ -143,13 +181,29 @@ _SPARSE = (
 _OTHER = (losses_module.circle, losses_module.ctc)
 _PACKAGE = __name__.partition(".")[0]
 
+#: What the last layer ends in when a loss expects probabilities.
+ACTIVATIONS = {
+    losses_module.binary_crossentropy: "sigmoid",
+    losses_module.binary_focal_crossentropy: "sigmoid",
+    **dict.fromkeys((*_CATEGORICAL, *_SPARSE), "softmax"),
+}
+
+
+def _is_built_in(loss: Loss) -> bool:
+    function = getattr(loss, "fn", type(loss))
+    return getattr(function, "__module__", "").startswith(_PACKAGE)
+
+
+def _where(name: str) -> str:
+    return "" if name == SINGLE else f" of output {name!r}"
+
 
 def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
     """Raise for targets that a built-in loss would silently broadcast or misread."""
     function = getattr(loss, "fn", None)
     if function in _OTHER or not type(loss).__module__.startswith(_PACKAGE):
         return
-    where = "" if name == SINGLE else f" of output {name!r}"
+    where = _where(name)
     given, expected = tuple(target.shape), tuple(output.shape)
     received = f"Received: targets of shape {given}, outputs of shape {expected}"
     classes = expected[-1] if expected else None
@@ -185,7 +239,7 @@ def check_target(loss: Loss, target: Any, output: Any, name: str) -> None:
         a is None or b is None or a == b for a, b in zip(given, expected, strict=True)
     )
     # A user's function may compare what it likes.
-    if same or squeezed or extra or not getattr(function, "__module__", "").startswith(_PACKAGE):
+    if same or squeezed or extra or not _is_built_in(loss):
         return
     raise ValueError(
         short(

@@ -24,6 +24,10 @@ class LazyLogs(dict):
             for key, value in sorted_logs(pending).items():
                 super().setdefault(key, value)
 
+    def __bool__(self) -> bool:
+        # `logs = logs or {}` is not a look at the values.
+        return bool(self._pending) or len(self) > 0
+
     def __reduce__(self) -> Any:
         return dict, (dict(self),)
 

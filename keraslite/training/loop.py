@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keraslite import config
+from keraslite import config, ops
 from keraslite.backend import engine
 from keraslite.callbacks import CallbackList
 from keraslite.core import tree
+from keraslite.training.checks import Check, value_checks, warn_of_loss, warn_of_values
 from keraslite.training.data import Source, make_source, train_validation_split
+from keraslite.training.fit_options import (
+    TimeLimit,
+    ValidateEvery,
+    positive,
+    watches_single_batches,
+)
+from keraslite.training.interrupts import between_steps
 from keraslite.training.logs import LazyLogs, sorted_logs
+from keraslite.training.passes import Passes
 
 if TYPE_CHECKING:
     from keraslite.training.trainer import Trainer
@@ -27,83 +36,7 @@ def _verbosity(verbose: int | str) -> int:
     return int(verbose)
 
 
-def _steps(source: Source, steps: int | None) -> int | None:
-    """How many batches a pass has; None when only running dry tells."""
-    if steps is not None and steps < 1:
-        raise ValueError(f"The number of steps must be at least 1. Received: {steps}")
-    found = steps if steps is not None else source.num_batches
-    limit = config.max_steps_per_epoch()
-    if limit is not None:
-        found = limit if found is None else min(found, limit)
-    if found is None and source.endless:
-        raise ValueError(
-            "The data never end, so the number of steps must be given: `steps_per_epoch` for "
-            "`fit`, `steps` for `evaluate` and `predict`."
-        )
-    return found
-
-
-def _groups(batches: Iterator[Any], size: int, limit: int | None) -> Iterator[list[Any]]:
-    """Lists of up to `size` batches, `limit` batches in all."""
-    batches = itertools.islice(batches, limit)
-    while group := list(itertools.islice(batches, size)):
-        yield group
-
-
-class _Passes:
-    """Batches of one source, pass after pass.
-
-    Args:
-        source: of the batches.
-        steps: how many to take in a pass.
-        continues: a pass that is shorter than the data goes on where the last one ended;
-            the data begin again when they are exhausted.
-    """
-
-    def __init__(self, source: Source, steps: int | None, continues: bool = False) -> None:
-        self.source = source
-        self.steps = _steps(source, steps)
-        self._continues = (
-            continues and steps is not None and not _restarts_each_epoch(source, steps)
-        )
-        self._open: Iterator[Any] | None = None
-
-    def take(self, epoch: int, size: int, start: int = 0) -> Iterator[list[Any]]:
-        """Lists of up to `size` batches, without the first `start` of the pass."""
-        self.source.on_epoch_begin(epoch)
-        batches = self._resumed(epoch) if self._continues else self.source.batches(epoch)
-        if self._goes_back:
-            for _ in range(start):
-                next(batches, None)
-        return _groups(batches, size, None if self.steps is None else max(self.steps - start, 0))
-
-    def leave_out(self, epochs: range) -> None:
-        """Go on as if these passes had been made."""
-        if self._continues and self._goes_back:
-            for epoch in epochs:
-                for _ in self.take(epoch, 1):
-                    pass
-
-    @property
-    def _goes_back(self) -> bool:
-        # A generator gives what it gives.
-        return self.source.num_batches is not None
-
-    def _resumed(self, epoch: int) -> Iterator[Any]:
-        opened, self._open = self._open, None
-        first = None if opened is None else next(opened, None)
-        if opened is None or first is None:
-            opened = self.source.batches(epoch)
-        else:
-            opened = itertools.chain([first], opened)
-        self._open = opened
-        return opened
-
-
-def _restarts_each_epoch(source: Source, steps: int) -> bool:
-    return source.num_batches is not None and source.num_batches <= steps
-
-
+@between_steps()
 def fit(
     model: Trainer,
     x: Any,
@@ -123,9 +56,20 @@ def fit(
     validation_steps: int | None,
     validation_batch_size: int | None,
     validation_freq: int | list[int],
+    max_time: Any,
+    validation_every: int | None,
+    fast_dev_run: bool | int,
 ) -> Any:
     """See `Model.fit`."""
     verbose = _verbosity(verbose)
+    if isinstance(epochs, bool) or not hasattr(epochs, "__index__"):
+        raise ValueError(f"`epochs` must be an integer. Received: epochs={epochs!r}")
+    if not isinstance(validation_freq, (list, tuple, set)):
+        positive("validation_freq", validation_freq)
+    most = None
+    if fast_dev_run:
+        most = positive("fast_dev_run", int(fast_dev_run))
+        epochs, callbacks = min(epochs, initial_epoch + 1), None
     limit = config.max_epochs()
     epochs = min(epochs, limit) if limit is not None else epochs
     if validation_split and validation_data is None:
@@ -141,56 +85,84 @@ def fit(
         class_weight=class_weight,
         steps=steps_per_epoch,
     )
-    passes = _Passes(source, steps_per_epoch, continues=True)
+    passes = Passes(source, steps_per_epoch, continues=True, data=x, most=most)
     model._prepare("train", source.peek())
-    validation = None
+    passes.check = _look_at(model, source)
+    validation: Any = None
     if validation_data is not None:
         validation = _validation_source(
-            validation_data, validation_batch_size, batch_size, validation_steps
+            validation_data, validation_batch_size, batch_size, validation_steps, most
         )
-
+        validation.check = _look_at(model, validation.source)
+    elif validation_every is not None:
+        raise ValueError(
+            "`validation_every` needs `validation_data` or `validation_split`. Received: "
+            f"validation_every={validation_every} alone"
+        )
+    between = None
+    added: list[Any] = [] if max_time is None else [TimeLimit(max_time)]
+    if validation_every is not None:
+        between = ValidateEvery(validation_every, lambda: _evaluate(model, validation, watchers))
+        added.append(between)
     watchers = _callbacks(
         model, callbacks, add_history=True, verbose=verbose, epochs=epochs, steps=passes.steps
     )
-    model.stop_training = False
-    model._resume_at = None
-    model._order_seed = source.seed
-    logs: dict[str, Any] = {}
-    watchers.on_train_begin()
-    first, start = _resume(model, passes, initial_epoch)
-    for epoch in range(first, epochs):
-        model.reset_metrics()
-        watchers.on_epoch_begin(epoch)
-        # Anew in every epoch: a callback may have frozen layers or compiled again.
-        step = model.make_train_function()
-        results = _run_epoch(model, step, passes, epoch, watchers, "train", start)
-        if results is None and start:
-            # All batches of this epoch were done before, its end was not.
-            results = model.get_metrics_result()
-        start = 0
-        if results is None:
-            break
-        logs = sorted_logs(results)
-        if validation is not None and _validates(epoch, validation_freq):
-            found = _evaluate(model, validation, watchers)
-            logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
-        watchers.on_epoch_end(epoch, logs)
-        source.on_epoch_end()
-        if model.stop_training:
-            break
-    _finish(model)
-    watchers.on_train_end(logs)
+    for callback in added:
+        callback.set_model(model)
+        watchers.append(callback)
+    with passes, validation or contextlib.nullcontext():
+        model.stop_training = False
+        logs: dict[str, Any] = {}
+        warned = False
+        watchers.passes, watchers.resume_at = passes, None
+        watchers.on_train_begin()
+        first, start = _resume(watchers, passes, initial_epoch)
+        for epoch in range(first, epochs):
+            if model.stop_training and not start:
+                break
+            model.reset_metrics()
+            watchers.on_epoch_begin(epoch)
+            # Anew in every epoch: a callback may have frozen layers or compiled again.
+            step = model.make_train_function()
+            results = _run_epoch(model, step, passes, epoch, watchers, "train", start)
+            if results is None and start:
+                # All batches of this epoch were done before, its end was not.
+                results = model.get_metrics_result()
+            start = 0
+            if results is None:
+                break
+            logs = sorted_logs(results)
+            if between is not None:
+                logs = {**logs, **between.take()}
+            elif validation is not None and _validates(epoch, validation_freq):
+                found = _evaluate(model, validation, watchers)
+                logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
+            watchers.on_epoch_end(epoch, logs)
+            if not warned and not model.stop_training:
+                warned = warn_of_loss(logs.get("loss"), epoch)
+        _finish(model)
+        watchers.on_train_end(logs)
+    if between is not None and watchers.history is not None:
+        watchers.history.validations = between.results
     return watchers.history
 
 
-def _resume(model: Trainer, passes: _Passes, initial_epoch: int) -> tuple[int, int]:
+def _look_at(model: Trainer, source: Source) -> Check | None:
+    """Check the data that are in memory; returns the check for those that come batch by batch."""
+    check, data = value_checks(model), source.in_memory()
+    warn_of_values(model, source.peek() if data is None else data)
+    if data is None:
+        return check
+    check(data)
+    return None
+
+
+def _resume(watchers: CallbackList, passes: Passes, initial_epoch: int) -> tuple[int, int]:
     """The epoch and the batch to begin with; a callback may have restored a state."""
-    if model._resume_at is None:
+    if watchers.resume_at is None:
         return initial_epoch, 0
-    epoch, batch, seed = model._resume_at
-    if seed is not None:
-        passes.source.seed = model._order_seed = seed
-    passes.leave_out(range(initial_epoch, epoch))
+    epoch, batch, state = watchers.resume_at
+    passes.go_to(initial_epoch, epoch, batch, state)
     return epoch, batch
 
 
@@ -207,8 +179,12 @@ def _validates(epoch: int, frequency: int | list[int]) -> bool:
 
 
 def _validation_source(
-    data: Any, batch_size: int | None, training_batch_size: int | None, steps: int | None
-) -> _Passes:
+    data: Any,
+    batch_size: int | None,
+    training_batch_size: int | None,
+    steps: int | None,
+    most: int | None,
+) -> Passes:
     if isinstance(data, (tuple, list)) and not hasattr(data, "shape"):
         if not 1 <= len(data) <= 3:
             raise ValueError(
@@ -220,7 +196,7 @@ def _validation_source(
         source = make_source(x, y, weight, batch_size=batch_size, steps=steps)
     else:
         source = make_source(data, batch_size=batch_size, steps=steps)
-    return _Passes(source, steps)
+    return Passes(source, steps, most=most)
 
 
 def _callbacks(
@@ -248,7 +224,7 @@ def _callbacks(
 def _run_epoch(
     model: Trainer,
     step: Any,
-    passes: _Passes,
+    passes: Passes,
     epoch: int,
     watchers: CallbackList,
     kind: str,
@@ -260,21 +236,33 @@ def _run_epoch(
     end = getattr(watchers, f"on_{kind}_batch_end")
     logs = None
     index = start
-    for batches in passes.take(epoch, model.steps_per_execution, start):
+    stops = kind == "train"
+    if stops and model.stop_training:
+        return None  # It was stopped at this batch before an interruption.
+    # A user's function has none.
+    pace = getattr(step, "pace", None)
+    if pace is not None:
+        pace = None if watches_single_batches(watchers, kind) else pace.begin()
+    for batches in passes.take(epoch, pace or model.steps_per_execution, start):
+        if passes.check is not None:
+            for batch in batches:
+                passes.check(batch)
         if watched:
             begin(index)
         logs = step(batches)
+        if pace is not None and not pace.is_settled:
+            pace.note(logs)
         index += len(batches)
         if watched:
             end(index - 1, LazyLogs(logs))
-            if model.stop_training:
+            if stops and model.stop_training:
                 break
     if passes.steps is not None and index < passes.steps and not model.stop_training:
         passes.source.ran_dry(index, passes.steps)
     return logs
 
 
-def _evaluate(model: Trainer, passes: _Passes, watchers: CallbackList) -> dict[str, Any]:
+def _evaluate(model: Trainer, passes: Passes, watchers: CallbackList) -> dict[str, Any]:
     """Loss and metrics over one pass, sorted."""
     model._prepare("test", passes.source.peek())
     step = model.make_test_function()
@@ -283,10 +271,10 @@ def _evaluate(model: Trainer, passes: _Passes, watchers: CallbackList) -> dict[s
     results = _run_epoch(model, step, passes, 0, watchers, "test")
     logs = {} if results is None else sorted_logs(results)
     watchers.on_test_end(logs)
-    passes.source.on_epoch_end()
     return logs
 
 
+@between_steps()
 def evaluate(
     model: Trainer,
     x: Any,
@@ -300,9 +288,12 @@ def evaluate(
 ) -> dict[str, Any]:
     """See `Model.evaluate`; the results by name."""
     source = make_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
-    passes = _Passes(source, steps)
+    passes = Passes(source, steps)
+    model._prepare("test", source.peek())
+    passes.check = _look_at(model, source)
     watchers = _callbacks(model, callbacks, verbose=_verbosity(verbose), steps=passes.steps)
-    return _evaluate(model, passes, watchers)
+    with passes:
+        return _evaluate(model, passes, watchers)
 
 
 def predict(
@@ -316,19 +307,36 @@ def predict(
 ) -> Any:
     """See `Model.predict`."""
     source = make_source(x, batch_size=batch_size, steps=steps)
-    passes = _Passes(source, steps)
+    verbose = _verbosity(verbose)
+    alone = source.num_batches == 1 and source.in_memory() is not None
+    if alone and not verbose and callbacks is None and steps is None:
+        return _predict_batch(model, source.peek())
+    return _predict_all(model, source, verbose, steps, callbacks)
+
+
+@between_steps()
+def _predict_all(
+    model: Trainer, source: Source, verbose: int, steps: int | None, callbacks: Any
+) -> Any:
+    passes = Passes(source, steps)
     model._prepare("predict", source.peek())
+    check, data = value_checks(model), source.in_memory()
+    if data is not None:
+        check(data)
     step = model.make_predict_function()
-    watchers = _callbacks(model, callbacks, verbose=_verbosity(verbose), steps=passes.steps)
+    watchers = _callbacks(model, callbacks, verbose=verbose, steps=passes.steps)
     outputs: list[Any] = []
     watchers.on_predict_begin()
     watched = watchers.watches_predict_batches
-    for index, batches in enumerate(passes.take(0, 1)):
-        if watched:
-            watchers.on_predict_batch_begin(index)
-        outputs.append(step(batches))
-        if watched:
-            watchers.on_predict_batch_end(index, {"outputs": outputs[-1]})
+    with passes:
+        for index, batches in enumerate(passes.take(0, 1)):
+            if data is None:
+                check(batches[0])
+            if watched:
+                watchers.on_predict_batch_begin(index)
+            outputs.append(step(batches))
+            if watched:
+                watchers.on_predict_batch_end(index, {"outputs": outputs[-1]})
     watchers.on_predict_end()
     if not outputs:
         raise ValueError("There is nothing to predict: the data hold 0 samples.")
@@ -341,11 +349,16 @@ def _joined(outputs: list[Any]) -> Any:
     arrays = [tree.map_structure(_to_numpy, batch) for batch in outputs]
     if len(arrays) == 1:
         return arrays[0]
-    return tree.map_structure(lambda *xs: np.concatenate(xs, axis=0), *arrays)
+    return tree.map_structure(lambda *xs: _concatenated(xs), *arrays)
+
+
+def _concatenated(xs: Sequence[Any]) -> Any:
+    # Ragged tensors have no like in NumPy: they stay what they are.
+    return ops.concatenate(xs) if engine.is_ragged(xs[0]) else np.concatenate(xs, axis=0)
 
 
 def _to_numpy(x: Any) -> Any:
-    return engine.to_numpy(x) if engine.is_tensor(x) else x
+    return engine.to_numpy(x) if engine.is_tensor(x) and not engine.is_ragged(x) else x
 
 
 def on_batch(
@@ -360,14 +373,19 @@ def on_batch(
     source = make_source(x, y, sample_weight, batch_size=_whole(x), class_weight=class_weight)
     batch = source.peek()
     model._prepare(kind, batch)
+    value_checks(model)(batch)
     model.reset_metrics()
     return sorted_logs(model._make_function(kind)([batch]))
 
 
 def predict_on_batch(model: Trainer, x: Any) -> Any:
     """The outputs for one batch."""
-    batch = make_source(x, batch_size=_whole(x)).peek()
+    return _predict_batch(model, make_source(x, batch_size=_whole(x)).peek())
+
+
+def _predict_batch(model: Trainer, batch: Any) -> Any:
     model._prepare("predict", batch)
+    value_checks(model)(batch)
     return tree.map_structure(_to_numpy, model._make_function("predict")([batch]))
 
 

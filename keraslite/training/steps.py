@@ -7,17 +7,21 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keraslite import ops
+from keraslite import config, ops
 from keraslite.backend import engine
 from keraslite.core import inference, tree
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.scopes import StatelessScope, SymbolicScope
 from keraslite.core.variable import Variable
-from keraslite.layers.tracking import owned, unique
+from keraslite.layers.tracking import Walk, owned, unique
 from keraslite.optimizers import Optimizer
 from keraslite.random.seed_generator import global_seed_generator
+from keraslite.training.checks import warn_of_outputs
 from keraslite.training.compilation import Compilation
-from keraslite.training.data import unpack_x_y_sample_weight
+from keraslite.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from keraslite.training.fit_options import Pace
+from keraslite.training.interrupts import whole
+from keraslite.training.nan_checks import watched
 
 
 class Steps(Compilation):
@@ -162,11 +166,16 @@ class Steps(Compilation):
 
     def _stateful_step(self, kind: str) -> Callable[[Any], Any]:
         """The step as a function of one batch, whichever form it is written in."""
-        step = getattr(self, f"{kind}_step")
+        name = f"{kind}_step"
+        step = getattr(self, name)
+        if getattr(type(self), name) is getattr(Steps, name):
+            return step  # type: ignore[no-any-return]
         if len(inspect.signature(step).parameters) < 2:
-            return step
+            # Steps of users take inputs that come alone as they are, not as a tuple of one.
+            return lambda data: step(pack_x_y_sample_weight(*data))
 
         def from_state(data: Any) -> Any:
+            data = pack_x_y_sample_weight(*data)
             groups = self._state_groups(kind)
             state = tuple([v.value for v in group] for group in groups)
             result, new_state = step(state, data)
@@ -193,9 +202,11 @@ class Steps(Compilation):
 
     def _make_function(self, kind: str, force: bool = False) -> Callable[..., Any]:
         """`function(batches)`: logs or outputs after a list of batches."""
-        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+        walk = self._walk()
+        layers = walk.layers
         key = (
-            tuple((v.trainable, v.dtype) for v in self.variables),  # type: ignore[attr-defined]
+            tuple((v.trainable, v.dtype) for v in walk.variables),
+            config.debug_nans(),
             [layer for layer in layers if layer._has_hooks],
         )
         if self._functions.get(f"{kind}_key") == key and not force:
@@ -204,19 +215,28 @@ class Steps(Compilation):
         self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
         step = self._stateful_step(kind)
         variables = self._step_variables(kind)
+        pace = None
         if self.run_eagerly or not engine.capabilities.compiled:
             single, several = _eager(step), None
         else:
+            if self._fuses_steps and engine.capabilities.fuses_steps:
+                pace = Pace()
             single = engine.compile_step(step, variables, self.jit_compile)
             several = (
                 engine.compile_steps(step, variables, self.jit_compile)
-                if self.steps_per_execution > 1 and kind != "predict"
+                if (self.steps_per_execution > 1 or pace) and kind != "predict"
                 else None
             )
 
+        if kind == "train" and config.debug_nans():
+            single, several, pace = watched(self, single, variables), None, None
+
+        def most() -> int:
+            return self.steps_per_execution if pace is None else pace.size
+
         def function(batches: Sequence[Any]) -> Any:
             outputs = None
-            if several is not None and _alike(batches, self.steps_per_execution):
+            if several is not None and len(batches) > 1 and _alike(batches, most()):
                 outputs = several(list(batches))
             else:
                 for batch in batches:
@@ -225,9 +245,10 @@ class Steps(Compilation):
             self._clear_losses(layers)  # type: ignore[attr-defined]
             return outputs
 
-        self._functions[kind] = function
+        function.pace = pace  # type: ignore[attr-defined]
+        self._functions[kind] = whole(function)
         self._functions[f"{kind}_key"] = key
-        return function
+        return self._functions[kind]
 
     def _prepare(self, kind: str, batch: Any) -> None:
         """Build whatever the first batch is needed for: model, loss, metrics, optimizer."""
@@ -243,6 +264,7 @@ class Steps(Compilation):
             targets = tree.map_structure(_spec, y)
             if self._compile_loss is not None and y is not None:
                 self._compile_loss.build(targets, outputs)
+                warn_of_outputs(self)
             if self._compile_metrics is not None and y is not None:
                 self._compile_metrics.build(targets, outputs)
         if kind == "train":
@@ -262,7 +284,14 @@ class Steps(Compilation):
         )
 
     def _all_built(self) -> bool:
-        return all(layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
+        return all(layer.built for layer in self._walk().layers)
+
+    def _walk(self) -> Walk:
+        """The layers and variables; looked for again when something may have changed."""
+        found = self._functions.get("walk")
+        if found is None or not found.holds():
+            found = self._functions["walk"] = Walk(self)
+        return found
 
 
 def _alike(batches: Sequence[Any], count: int) -> bool:
@@ -292,4 +321,5 @@ def _spec(x: Any) -> Any:
         return x
     x = x if hasattr(x, "shape") else ops.convert_to_tensor(x)
     dtype = engine.dtype(x) if engine.is_tensor(x) else x.dtype
-    return KerasTensor((None, *tuple(x.shape)[1:]) if len(x.shape) else (), dtype)
+    shape = (None, *tuple(x.shape)[1:]) if len(x.shape) else ()
+    return KerasTensor(shape, dtype, ragged=engine.is_ragged(x))

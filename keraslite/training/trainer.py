@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from keraslite.backend import engine
+from keraslite.core.errors import names_nearest
 from keraslite.training import loop
 from keraslite.training.pure_state import PureState
 
@@ -12,6 +14,7 @@ from keraslite.training.pure_state import PureState
 class Trainer(PureState):
     """Mixin of `Model`: everything between a model and its data."""
 
+    @names_nearest
     def fit(
         self,
         x: Any = None,
@@ -30,6 +33,10 @@ class Trainer(PureState):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
+        *,
+        max_time: float | datetime.timedelta | None = None,
+        validation_every: int | None = None,
+        fast_dev_run: bool | int = False,
     ) -> Any:
         """Train for a number of passes over the data.
 
@@ -51,6 +58,13 @@ class Trainer(PureState):
             validation_steps: batches of validation.
             validation_batch_size: samples in a validation step.
             validation_freq: every how many epochs, or a list of epochs.
+            max_time: seconds, or a `timedelta`, after which training stops (in the middle of
+                an epoch, whose end is still reported).
+            validation_every: validate after so many steps, and not at the ends of epochs. All
+                results are in `validations` of the `History`, a list of dicts with the `step`;
+                the last ones of an epoch are among its logs.
+            fast_dev_run: try the program out: one epoch of one batch, or of as many as given,
+                for training and validation, without `callbacks`.
 
         Returns:
             A `History`: `history.history["loss"]` and so on, one value an epoch.
@@ -79,8 +93,12 @@ class Trainer(PureState):
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
+            max_time=max_time,
+            validation_every=validation_every,
+            fast_dev_run=fast_dev_run,
         )
 
+    @names_nearest
     def evaluate(
         self,
         x: Any = None,
@@ -100,7 +118,6 @@ class Trainer(PureState):
             by name when `return_dict` is set.
         """
         self._assert_compiled("evaluate")
-        _refuse_unknown("evaluate", kwargs)
         logs = loop.evaluate(
             self,
             x,
@@ -113,6 +130,7 @@ class Trainer(PureState):
         )
         return logs if return_dict else self._as_list(logs)
 
+    @names_nearest
     def predict(
         self,
         x: Any,
@@ -162,8 +180,3 @@ class Trainer(PureState):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         return loop.predict_on_batch(self, x)
-
-
-def _refuse_unknown(method: str, kwargs: dict[str, Any]) -> None:
-    if kwargs:
-        raise TypeError(f"`{method}` got unexpected keyword arguments: {', '.join(kwargs)}")

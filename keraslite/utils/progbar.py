@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,8 @@ import numpy as np
 from keraslite.utils import console
 
 _CELL = "\N{BOX DRAWINGS HEAVY HORIZONTAL}"
-_BOLD, _GREEN, _GREY, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+Part = tuple[str, str]
+"""Text and its style."""
 
 
 class Progbar:
@@ -116,30 +116,32 @@ class Progbar:
                 entry[0] += value * steps
                 entry[1] += steps
 
-    def _line(self, current: int, now: float, done: bool) -> str:
-        elapsed, colour = now - self._start, self._live
-        parts = [f"{current}/{self.target}" if self.target is not None else f"{current:7d}/Unknown"]
+    def _line(self, current: int, now: float, done: bool) -> list[Part]:
+        elapsed = now - self._start
         if self.verbose == 1:
+            per_step = self._seconds_per_step(current, now)
+            parts = [(f"{current:7d}/Unknown", "")]
+            clock = _seconds(elapsed)
             if self.target is not None:
                 digits = len(str(self.target))
-                parts[0] = _style(f"{current:{digits}d}/{self.target}", _BOLD, colour)
-                parts.append(self._bar(current, colour))
-            per_step = self._seconds_per_step(current, now)
-            left = (self.target or 0) - current
-            clock = _seconds(elapsed) if done or self.target is None else _clock(per_step * left)
-            parts.append(_style(clock, _BOLD, colour))
-            head = f"{' '.join(parts)} {_duration(per_step)}/{self.unit_name}"
+                parts = [(f"{current:{digits}d}/{self.target}", "bold"), (" ", "")]
+                parts += self._bar(current)
+                clock = clock if done else _clock(per_step * (self.target - current))
+            parts += [(" ", ""), (clock, "bold"), (f" {_duration(per_step)}/{self.unit_name}", "")]
         else:
             per_step = elapsed / max(current, 1)
-            head = f"{parts[0]} - {_seconds(elapsed)} - {_duration(per_step)}/{self.unit_name}"
-        return head + "".join(f" - {k}: {_number(v, n)}" for k, (v, n) in self._values.items())
+            steps = (
+                f"{current}/{self.target}" if self.target is not None else f"{current:7d}/Unknown"
+            )
+            text = f"{steps} - {_seconds(elapsed)} - {_duration(per_step)}/{self.unit_name}"
+            parts = [(text, "")]
+        return parts + [(f" - {k}: {_number(v, n)}", "") for k, (v, n) in self._values.items()]
 
-    def _bar(self, current: int, colour: bool) -> str:
+    def _bar(self, current: int) -> list[Part]:
         full = min(int(self.width * current / max(self.target or 1, 1)), self.width)
-        if not colour:
-            return _CELL * full + " " * (self.width - full)
-        done = _style(_CELL * full, _GREEN, True) if full else ""
-        return done + _style(_CELL * (self.width - full), _GREY, True)
+        coloured = self._live and not os.environ.get("NO_COLOR")
+        rest = (_CELL if coloured else " ") * (self.width - full)
+        return [(_CELL * full, "green"), (rest, "white")]
 
     def _seconds_per_step(self, current: int, now: float) -> float:
         # The first step compiles; it would spoil the average.
@@ -147,34 +149,26 @@ class Progbar:
             return (now - self._first) / (current - 1)
         return (now - self._start) / max(current, 1)
 
-    def _write(self, line: str, end: bool) -> None:
+    def _write(self, parts: list[Part], end: bool) -> None:
         if not self._live:
-            console.say(line)
+            console.say("".join(text for text, _ in parts))
             return
+        from rich.console import Console
+        from rich.text import Text
+
+        # Notebooks show terminal codes too; their own display would be a new one each time.
+        screen = Console(file=sys.stdout, force_terminal=True, force_jupyter=False)
+        line = Text.assemble(*parts, end="")
+        shown = line.cell_len
+        line.append(" " * max(self._length - shown, 0))
+        self._length = shown
         if not end:
             # A line that wraps could not be written over.
-            line = _cut(line, shutil.get_terminal_size().columns - 1)
-        shown = _visible(line)
-        blanks = " " * max(self._length - shown, 0)
-        self._length = shown
-        sys.stdout.write(f"\r{line}{blanks}" + ("\n" if end else ""))
+            line.truncate(screen.width - 1)
+        with screen.capture() as drawn:
+            screen.print(line, soft_wrap=True, end="")
+        sys.stdout.write("\r" + drawn.get() + "\n" * end)
         sys.stdout.flush()
-
-
-def _style(text: str, code: str, colour: bool) -> str:
-    return f"{code}{text}{_PLAIN}" if colour and not os.environ.get("NO_COLOR") else text
-
-
-def _visible(line: str) -> int:
-    for code in (_BOLD, _GREEN, _GREY, _PLAIN):
-        line = line.replace(code, "")
-    return len(line)
-
-
-def _cut(line: str, width: int) -> str:
-    extra = _visible(line) - width
-    # The values at the end have no escape codes in them.
-    return line[:-extra] if 0 < extra < len(line.rpartition(_PLAIN)[2]) else line
 
 
 def _number(value: Any, steps: int) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
+import time
 import warnings
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 import keraslite
 from keraslite.training.data import make_source
+from keraslite.training.fit_options import Pace
 from tests.training.oracle import (
     BATCH,
     SAMPLES,
@@ -128,6 +132,100 @@ def test_steps_per_execution_calls_hooks_around_groups() -> None:
     assert seen == [
         (edge, i) for i in (0, 2, 4) for edge, i in (("begin", i), ("end", min(i + 1, 4)))
     ]
+
+
+@pytest.mark.requires("trainable", "fuses_steps")
+def test_automatic_steps_per_execution_changes_nothing(monkeypatch: Any) -> None:
+    """Steps are fused when nobody watches them, and give the same bits."""
+    fused: list[int] = []
+
+    def settle(pace: Pace, outputs: Any) -> None:
+        pace.size, pace.is_settled = 2, True
+        fused.append(pace.size)
+
+    monkeypatch.setattr(Pace, "note", settle)
+    seen: list[int] = []
+    watcher = keraslite.callbacks.LambdaCallback(on_train_batch_end=lambda i, logs: seen.append(i))
+    models = {size: dense(keraslite, steps_per_execution=size) for size in (1, "auto")}
+    start = models[1].get_weights()
+    results = []
+    for size, callbacks in ((1, []), ("auto", []), ("auto", [watcher])):
+        model = models[size]
+        model.set_weights(start)
+        model.optimizer.iterations.assign(0)
+        given = {"epochs": 2, "batch_size": 4, "callbacks": callbacks, "validation_data": LATER}
+        results.append(fitted(keraslite, model, X, Y, **given))
+        assert model.steps_per_execution == 1
+    assert_same(results[1], results[0], tolerance=0)
+    assert_same(results[2], results[0], tolerance=0)
+    assert len(fused) == 2  # Training and validation.
+    assert seen == [*range(5), *range(5)]
+
+
+@pytest.mark.requires("trainable")
+def test_a_pace_is_found_by_the_clock(monkeypatch: Any) -> None:
+    """Single steps for as long as compiling took, then as many as fill 20 ms."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    for seconds, expected in ((0.0001, 32), (0.002, 10), (0.01, 1)):
+        pace = Pace()
+        pace.begin()
+        for elapsed in (0.5, *[seconds] * round(0.5 / seconds)):
+            assert not pace.is_settled and list(itertools.islice("abc", pace)) == ["a"]
+            now[0] += elapsed + 1e-9
+            pace.note({})
+        assert pace.is_settled and pace.size in (expected, expected - 1)
+
+
+@pytest.mark.requires("trainable")
+def test_max_time() -> None:
+    """The epoch in which the time is up ends with what there is."""
+    model = dense(keraslite)
+    history = model.fit(itertools.cycle([PART]), steps_per_epoch=10**9, max_time=0.2, verbose=0)
+    assert history.epoch == [0] and model.optimizer.iterations > 0
+    limit = datetime.timedelta(microseconds=1)
+    history = model.fit(X, Y, epochs=5, validation_data=LATER, max_time=limit, verbose=0)
+    assert list(history.history) == ["loss", "val_loss"] and history.epoch == [0]
+    assert model.fit(X, Y, epochs=2, max_time=100, verbose=0).epoch == [0, 1]
+
+
+@pytest.mark.requires("trainable")
+def test_validation_every_few_steps() -> None:
+    """It disturbs nothing, and finds what `evaluate` finds after as many steps."""
+    model = dense(keraslite, metrics=["mae"])
+    expected = fitted(keraslite, model, X, Y, epochs=4, batch_size=4)
+    model = dense(keraslite, metrics=["mae"])
+    given = {"validation_data": LATER, "validation_every": 7, "batch_size": 4, **{"verbose": 0}}
+    history = model.fit(X, Y, epochs=4, shuffle=False, **given)
+    trained = {key: history.history[key] for key in ("loss", "mae")}
+    order = ["loss", "mae"]
+    assert_same(trained, {key: expected["history"][key] for key in order})
+    assert_same(model.get_weights(), expected["weights"])
+    assert [found["step"] for found in history.validations] == [7, 14]
+    # Five steps an epoch: in the second and the third one.
+    assert history.history["val_loss"] == [found["val_loss"] for found in history.validations]
+    model = dense(keraslite, metrics=["mae"])
+    model.fit(X, Y, steps_per_epoch=5, shuffle=False, batch_size=4, verbose=0)
+    model.fit(X[:8], Y[:8], shuffle=False, batch_size=4, verbose=0)
+    np.testing.assert_allclose(
+        model.evaluate(*LATER, verbose=0, return_dict=True)["loss"],
+        history.validations[0]["val_loss"],
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.requires("trainable")
+def test_fast_dev_run() -> None:
+    called: list[int] = []
+    callback = keraslite.callbacks.LambdaCallback(on_epoch_end=lambda i, logs: called.append(i))
+    for run, steps in ((True, 1), (2, 2)):
+        model = dense(keraslite)
+        given = {"validation_data": LATER, "callbacks": [callback], "batch_size": 4, "verbose": 0}
+        history = model.fit(X, Y, epochs=9, fast_dev_run=run, **given)
+        assert history.epoch == [0] and "val_loss" in history.history and not called
+        assert model.optimizer.iterations == steps
+    endless = itertools.cycle([PART])
+    assert dense(keraslite).fit(endless, epochs=9, fast_dev_run=1, verbose=0).epoch == [0]
 
 
 @pytest.mark.requires("trainable")
