@@ -45,7 +45,7 @@ def call(op: Any, args: list[Any], target: str | None) -> Any:
     Raises:
         TypeError: if the operation takes no ragged tensors.
     """
-    kernels = engine.ragged_kernels
+    kernels: Any = engine.ragged_kernels
     if op.shape in _ELEMENTWISE or op.name == "where":
         return _on_values(op, args, [i for i, _ in op.tensors])
     if op.name == "one_hot" and args[2] in (-1, len(args[0].shape)):
@@ -87,7 +87,8 @@ def _on_values(op: Any, args: list[Any], places: list[int]) -> Any:
             filled[i] = value
         return op.wrapper(*filled)
 
-    return engine.ragged_kernels.map_values(run, [_tensor(args[i]) for i in places])
+    kernels: Any = engine.ragged_kernels
+    return kernels.map_values(run, [_tensor(args[i]) for i in places])
 
 
 def _tensor(x: Any) -> Any:

@@ -111,40 +111,61 @@ def fit(
         callback.set_model(model)
         watchers.append(callback)
     with passes, validation or contextlib.nullcontext():
-        model.stop_training = False
-        logs: dict[str, Any] = {}
-        warned = False
-        watchers.passes, watchers.resume_at = passes, None
-        watchers.on_train_begin()
-        first, start = _resume(watchers, passes, initial_epoch)
-        for epoch in range(first, epochs):
-            if model.stop_training and not start:
-                break
-            model.reset_metrics()
-            watchers.on_epoch_begin(epoch)
-            # Anew in every epoch: a callback may have frozen layers or compiled again.
-            step = model.make_train_function()
-            results = _run_epoch(model, step, passes, epoch, watchers, "train", start)
-            if results is None and start:
-                # All batches of this epoch were done before, its end was not.
-                results = model.get_metrics_result()
-            start = 0
-            if results is None:
-                break
-            logs = sorted_logs(results)
-            if between is not None:
-                logs = {**logs, **between.take()}
-            elif validation is not None and _validates(epoch, validation_freq):
-                found = _evaluate(model, validation, watchers)
-                logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
-            watchers.on_epoch_end(epoch, logs)
-            if not warned and not model.stop_training:
-                warned = warn_of_loss(logs.get("loss"), epoch)
-        _finish(model)
-        watchers.on_train_end(logs)
+        _train(
+            model,
+            passes,
+            validation,
+            watchers,
+            between,
+            range(initial_epoch, epochs),
+            validation_freq,
+        )
     if between is not None and watchers.history is not None:
         watchers.history.validations = between.results
     return watchers.history
+
+
+def _train(
+    model: Trainer,
+    passes: Passes,
+    validation: Passes | None,
+    watchers: CallbackList,
+    between: ValidateEvery | None,
+    epochs: range,
+    validation_freq: int | list[int],
+) -> None:
+    """The epochs of `fit`."""
+    model.stop_training = False
+    logs: dict[str, Any] = {}
+    warned = False
+    watchers.passes, watchers.resume_at = passes, None
+    watchers.on_train_begin()
+    first, start = _resume(watchers, passes, epochs.start)
+    for epoch in range(first, epochs.stop):
+        if model.stop_training and not start:
+            break
+        model.reset_metrics()
+        watchers.on_epoch_begin(epoch)
+        # Anew in every epoch: a callback may have frozen layers or compiled again.
+        step = model.make_train_function()
+        results = _run_epoch(model, step, passes, epoch, watchers, "train", start)
+        if results is None and start:
+            # All batches of this epoch were done before, its end was not.
+            results = model.get_metrics_result()
+        start = 0
+        if results is None:
+            break
+        logs = sorted_logs(results)
+        if between is not None:
+            logs = {**logs, **between.take()}
+        elif validation is not None and _validates(epoch, validation_freq):
+            found = _evaluate(model, validation, watchers)
+            logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
+        watchers.on_epoch_end(epoch, logs)
+        if not warned and not model.stop_training:
+            warned = warn_of_loss(logs.get("loss"), epoch)
+    _finish(model)
+    watchers.on_train_end(logs)
 
 
 def _look_at(model: Trainer, source: Source) -> Check | None:

@@ -169,7 +169,7 @@ class Steps(Compilation):
         name = f"{kind}_step"
         step = getattr(self, name)
         if getattr(type(self), name) is getattr(Steps, name):
-            return step  # type: ignore[no-any-return]
+            return step
         if len(inspect.signature(step).parameters) < 2:
             # Steps of users take inputs that come alone as they are, not as a tuple of one.
             return lambda data: step(pack_x_y_sample_weight(*data))
