@@ -58,6 +58,8 @@ _MODULES = (
     "saving",
     "tree",
     "utils",
+    "visualization",
+    "wrappers",
 )
 
 __all__ = [*_NAMES, *_MODULES, "__version__", "version"]  # noqa: PLE0605

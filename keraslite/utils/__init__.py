@@ -33,9 +33,11 @@ from keraslite.utils.directories import (
     image_dataset_from_directory,
     text_dataset_from_directory,
 )
+from keraslite.utils.downloads import get_file
 from keraslite.utils.feature_space import FeatureSpace
 from keraslite.utils.images import array_to_img, img_to_array, load_img, save_img
 from keraslite.utils.labels import normalize, to_categorical
+from keraslite.utils.model_plot import model_to_dot, plot_model
 from keraslite.utils.progbar import Progbar
 from keraslite.utils.random import set_random_seed
 from keraslite.utils.sequences import pad_sequences
@@ -58,6 +60,7 @@ __all__ = [
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
@@ -67,9 +70,11 @@ __all__ = [
     "is_keras_tensor",
     "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",

@@ -1,0 +1,157 @@
+"""Archives unpacked without trust: nothing outside the folder is read, written or removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, Any, NamedTuple
+
+from keraslite.core.errors import short
+
+FORMATS = ("tar", "zip")
+# What an honest archive stays below, by far: members, and bytes for each byte of the archive.
+MOST_MEMBERS = 1_000_000
+_RATIO, _SLACK = 200, 256 * 2**20
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    NotImplementedError,
+)
+
+
+class _Member(NamedTuple):
+    name: str
+    is_folder: bool
+    size: int
+    open: Callable[[], IO[bytes] | None]
+
+
+def extract_archive(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    formats: Iterable[str] = FORMATS,
+) -> None:
+    """Unpack an archive into a folder that takes the place of `target` once it is complete.
+
+    Files get no permissions, owners or times from the archive.
+
+    Args:
+        path: of the archive.
+        target: the folder; when there is one, it is replaced as a whole.
+        formats: `"tar"` (compressed or not) and `"zip"`, in the order in which they are tried.
+
+    Raises:
+        ValueError: if the file is no archive of these formats, is damaged, or has members that
+            no data set needs: links, devices, paths that lead elsewhere, or far more bytes than
+            it could hold.
+    """
+    path, target = Path(path), Path(target)
+    for name in formats:
+        if name not in FORMATS:
+            raise ValueError(
+                f"`archive_format` must be 'auto' or of {', '.join(FORMATS)}. Received: {name!r}"
+            )
+    kind = next((f for f in formats if _IS[f](path)), None)
+    if kind is None:
+        raise ValueError(
+            f"{str(path)!r} cannot be extracted: it is no archive of the formats "
+            f"{', '.join(formats)}."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name[:80]}.", dir=target.parent) as folder:
+        fresh = Path(folder) / "fresh"
+        fresh.mkdir()
+        try:
+            _unpack(path, _MEMBERS[kind](path), fresh)
+        except _DAMAGE as error:
+            raise _refused(path, f"it is damaged ({error})") from error
+        if target.exists():
+            target.rename(Path(folder) / "old")
+        fresh.rename(target)
+
+
+def _unpack(path: Path, members: Iterator[_Member], folder: Path) -> None:
+    stored = path.stat().st_size
+    most = min(_RATIO * stored + _SLACK, shutil.disk_usage(folder).free)
+    total = 0
+    with contextlib.closing(members):
+        for count, member in enumerate(members, 1):
+            place = folder / _checked_name(path, member.name)
+            total += member.size
+            if count > MOST_MEMBERS or total > most:
+                raise _refused(
+                    path,
+                    f"it unpacks to {count:,} members and {total:,} bytes or more, out of "
+                    f"{stored:,}; the limits are {MOST_MEMBERS:,} and {most:,}",
+                )
+            try:
+                if member.is_folder:
+                    place.mkdir(parents=True, exist_ok=True)
+                    continue
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with open(place, "xb") as to, member.open() as source:  # type: ignore[union-attr]
+                    shutil.copyfileobj(source, to, 2**20)
+            except (FileExistsError, NotADirectoryError):
+                raise _refused(
+                    path, f"its member {short(member.name, 120)!r} is there twice"
+                ) from None
+
+
+def _checked_name(path: Path, name: str) -> PurePosixPath:
+    """The path of a member below the folder, on any system."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    leads_out = posix.is_absolute() or windows.anchor or ".." in {*posix.parts, *windows.parts}
+    if leads_out or "\0" in name:
+        raise _refused(path, f"its member {short(name, 120)!r} points out of the folder")
+    return posix
+
+
+def _of_tar(path: Path) -> Iterator[_Member]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if not (member.isfile() or member.isdir()):
+                kind = "a link" if member.issym() or member.islnk() else "a device"
+                raise _refused(path, f"its member {short(member.name, 120)!r} is {kind}")
+
+            def opened(member: tarfile.TarInfo = member) -> IO[bytes] | None:
+                return archive.extractfile(member)
+
+            yield _Member(member.name, member.isdir(), member.size, opened)
+
+
+def _of_zip(path: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            # The upper half says what kind of file this was on Unix; 0 where it says nothing.
+            if (member.external_attr >> 28) not in (0, 0o04, 0o10):
+                raise _refused(
+                    path, f"its member {short(member.filename, 120)!r} is a link or a device"
+                )
+            if member.flag_bits & 1:
+                raise _refused(path, f"its member {short(member.filename, 120)!r} is encrypted")
+
+            def opened(member: zipfile.ZipInfo = member) -> IO[bytes]:
+                return archive.open(member)
+
+            yield _Member(member.filename, member.is_dir(), member.file_size, opened)
+
+
+def _refused(path: Path, why: str) -> ValueError:
+    return ValueError(
+        short(f"The archive {short(str(path), 200)!r} was not extracted: {why}. Nothing was kept.")
+    )
+
+
+_IS: dict[str, Callable[[Any], bool]] = {"tar": tarfile.is_tarfile, "zip": zipfile.is_zipfile}
+_MEMBERS: dict[str, Callable[[Path], Iterator[_Member]]] = {"tar": _of_tar, "zip": _of_zip}
