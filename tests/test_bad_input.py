@@ -208,6 +208,14 @@ FORWARD: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: layers.Dense(2, actvation="relu"),
         ["Dense", "'actvation'", "'activation'"],
     ),
+    "26 argument of Keras 1": (
+        lambda: layers.Conv2D(3, 3, border_mode="same"),
+        ["'border_mode'", "'padding'"],
+    ),
+    "26 metrics as the third argument": (
+        lambda: model(None).compile("adam", "mse", ["accuracy"]),
+        ["`loss_weights`", "`metrics=[...]`", "['accuracy']"],
+    ),
     "26 argument of an optimizer": (
         lambda: keras.optimizers.Adam(learning_rte=0.1),
         ["Adam", "'learning_rte'", "'learning_rate'"],

@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
+from keraslite.core.old_names import ARGUMENTS
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -78,10 +80,16 @@ def names_nearest(method: Callable[P, R]) -> Callable[P, R]:
 def unexpected_arguments(where: str, given: Iterable[str], valid: Iterable[str]) -> TypeError:
     """The error for keyword arguments that `where` does not take."""
     given, valid = list(given), list(valid)
-    hints = "".join(nearest(name, valid) for name in given)
+    hints = "".join(_hint(name, valid) for name in given)
     return TypeError(
         short(
             f"{where} got unexpected keyword argument{'s' if len(given) > 1 else ''} "
             f"{', '.join(map(repr, given))}.{hints} Expected: {', '.join(valid)}"
         )
     )
+
+
+def _hint(name: str, valid: list[str]) -> str:
+    """` Did you mean 'padding'?`: what an old name is now, or else the nearest one."""
+    now = ARGUMENTS.get(name)
+    return f" Did you mean {now!r}?" if now in valid else nearest(name, valid)

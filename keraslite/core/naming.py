@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 
 _counts: Counter[str] = Counter()
 
 
+@functools.lru_cache(maxsize=4096)
 def to_snake_case(name: str) -> str:
     """`"MaxPooling2D"` -> `"max_pooling2d"`, the way automatic names are written."""
     name = re.sub(r"\W+", "", name)

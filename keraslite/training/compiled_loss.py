@@ -44,6 +44,13 @@ class CompiledLoss(Loss):
         # Names are wrong at `compile`, not at the first batch.
         for entry in _leaves(loss):
             losses_module.get(entry)
+        for entry in _leaves(loss_weights):
+            if isinstance(entry, str):
+                raise ValueError(
+                    "`loss_weights` must be numbers: `compile` takes it third, as in "
+                    "`compile(optimizer, loss, loss_weights)`. Pass metrics by name: "
+                    f"`metrics=[...]`. Received: loss_weights={short(repr(loss_weights), 160)}"
+                )
 
     @property
     def metrics(self) -> list[Mean]:

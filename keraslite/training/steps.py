@@ -205,6 +205,7 @@ class Steps(Compilation):
         walk = self._walk()
         layers = walk.layers
         key = (
+            walk.identity,
             tuple((v.trainable, v.dtype) for v in walk.variables),
             config.debug_nans(),
             [layer for layer in layers if layer._has_hooks],
