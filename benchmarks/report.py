@@ -16,7 +16,7 @@ class Row:
 
     Attributes:
         what: what is measured.
-        unit: "us", "ms" or "s" for one `per`.
+        unit: "us", "ms" or "s" for one `per`; or another one, in which `seconds` are.
         seconds: contender -> seconds of each round.
         per: how many of the thing one round holds.
         limits: contender -> the highest ratio of keraslite to it that we promise.
@@ -29,7 +29,7 @@ class Row:
     limits: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def value(self, name: str) -> float:
-        scale = {"us": 1e6, "ms": 1e3, "s": 1.0}[self.unit]
+        scale = {"us": 1e6, "ms": 1e3}.get(self.unit, 1.0)
         return statistics.median(self.seconds[name]) / self.per * scale
 
     def ratios(self) -> dict[str, float]:
@@ -60,16 +60,17 @@ def show(rows: list[Row], engine: str, path: Path | None) -> None:
 
     table = Table(title=f"{engine}: keraslite in the same run as its rivals (medians)")
     table.add_column("what")
-    for column in ("keraslite", "by hand", "keras", "x by hand", "x keras"):
+    names = list(dict.fromkeys(["keraslite", *(name for row in rows for name in row.seconds)]))
+    for column in (*names, *(f"x {name}" for name in names[1:])):
         table.add_column(column, justify="right")
     for row in rows:
         ratios = row.ratios()
         cells = [f"{row.what} [{row.unit}]"]
         cells += [
-            f"{row.value(n):,.1f}" if n in row.seconds else "-"
-            for n in ("keraslite", "by hand", "keras")
+            f"{row.value(name):,.{2 if row.unit == 'MB' else 1}f}" if name in row.seconds else "-"
+            for name in names
         ]
-        for name in ("by hand", "keras"):
+        for name in names[1:]:
             limit = row.limits.get(name)
             if name not in ratios:
                 cells.append("-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -32,9 +33,26 @@ def _loss(parameters: list, x: jax.Array, y: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(logits, y[:, None], axis=1).mean()
 
 
-def _step(state: tuple, x: jax.Array, y: jax.Array) -> tuple:
+def _lstm_loss(p: list, x: jax.Array, y: jax.Array) -> jax.Array:
+    kernel, recurrent_kernel, bias = p
+    zeros = jnp.zeros((x.shape[0], y.shape[-1]))
+
+    def step(state: tuple, z: jax.Array) -> tuple:
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), None
+
+    # The product with the inputs, for all steps at once.
+    projected = jnp.swapaxes(x @ kernel + bias, 0, 1)
+    (h, _), _ = jax.lax.scan(step, (zeros, zeros), projected)
+    return jnp.mean((h - y) ** 2)
+
+
+def _step(loss_of: Callable[..., jax.Array], state: tuple, x: jax.Array, y: jax.Array) -> tuple:
     p, m, v, t, total = state
-    loss, g = jax.value_and_grad(_loss)(p, x, y)
+    loss, g = jax.value_and_grad(loss_of)(p, x, y)
     t = t + 1
     rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
@@ -44,8 +62,22 @@ def _step(state: tuple, x: jax.Array, y: jax.Array) -> tuple:
 
 
 def epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    step = jax.jit(_step, donate_argnums=0)
-    p = _parameters()
+    return _loop(_loss, _parameters(), x, y)
+
+
+def lstm(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    rng = np.random.default_rng(0)
+    width = 4 * y.shape[-1]
+    shapes = ((x.shape[-1], width), (y.shape[-1], width), (width,))
+    return _loop(
+        _lstm_loss, [jnp.asarray(rng.normal(size=s) / 8, jnp.float32) for s in shapes], x, y
+    )
+
+
+def _loop(
+    loss_of: Callable[..., jax.Array], p: list, x: np.ndarray, y: np.ndarray
+) -> Callable[[], object]:
+    step = jax.jit(functools.partial(_step, loss_of), donate_argnums=0)
     zeros = jax.tree.map(jnp.zeros_like, p)
     state = (p, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros(()), jnp.zeros(()))
     rng = np.random.default_rng(0)

@@ -26,8 +26,45 @@ def _forward(p: list, x: tf.Tensor) -> tf.Tensor:
     return tf.matmul(x, p[4]) + p[5]
 
 
+def _loss(p: list, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=_forward(p, x))
+    )
+
+
+def _lstm_loss(p: list, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    kernel, recurrent_kernel, bias = (v.value() for v in p)
+    # The product with the inputs, for all steps at once.
+    projected = tf.transpose(tf.matmul(x, kernel) + bias, (1, 0, 2))
+    steps, zeros = x.shape[1], tf.zeros_like(y)
+    each = tf.TensorArray(tf.float32, steps).unstack(projected)
+
+    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple:
+        i, f, g, o = tf.split(each.read(t) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        return t + 1, tf.sigmoid(o) * tf.tanh(c), c
+
+    _, h, _ = tf.while_loop(
+        lambda t, h, c: t < steps, step, (tf.constant(0), zeros, zeros), maximum_iterations=steps
+    )
+    return tf.reduce_mean((h - y) ** 2)
+
+
 def epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    p = _parameters()
+    return _loop(_loss, _parameters(), x, y)
+
+
+def lstm(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    rng = np.random.default_rng(0)
+    width = 4 * y.shape[-1]
+    shapes = ((x.shape[-1], width), (y.shape[-1], width), (width,))
+    p = [tf.Variable((rng.normal(size=s) / 8).astype("float32")) for s in shapes]
+    return _loop(_lstm_loss, p, x, y)
+
+
+def _loop(
+    loss_of: Callable[..., tf.Tensor], p: list[tf.Variable], x: np.ndarray, y: np.ndarray
+) -> Callable[[], object]:
     m = [tf.Variable(tf.zeros_like(v)) for v in p]
     n = [tf.Variable(tf.zeros_like(v)) for v in p]
     count, total = tf.Variable(0.0), tf.Variable(0.0)
@@ -35,10 +72,7 @@ def epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
     @tf.function(reduce_retracing=True)
     def step(x: tf.Tensor, y: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
-            logits = _forward(p, x)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
-            )
+            loss = loss_of(p, x, y)
         gradients = tape.gradient(loss, p)
         count.assign_add(1.0)
         rate = 1e-3 * tf.sqrt(1 - 0.999**count) / (1 - 0.9**count)

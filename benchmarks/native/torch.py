@@ -19,15 +19,33 @@ def _model() -> torch.nn.Module:
 
 
 def epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    model = _model()
+    labels = torch.from_numpy(y).long()
+    return _loop(_model(), torch.nn.CrossEntropyLoss(), torch.from_numpy(x), labels)
+
+
+class _LastOfLSTM(torch.nn.LSTM):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)[0][:, -1]
+
+
+def lstm(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    torch.manual_seed(0)
+    model = _LastOfLSTM(x.shape[-1], y.shape[-1], batch_first=True)
+    return _loop(model, torch.nn.MSELoss(), torch.from_numpy(x), torch.from_numpy(y))
+
+
+def _loop(
+    model: torch.nn.Module,
+    criterion: Callable[..., torch.Tensor],
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+) -> Callable[[], object]:
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    criterion = torch.nn.CrossEntropyLoss()
-    inputs, labels = torch.from_numpy(x), torch.from_numpy(y).long()
 
     def run() -> float:
         total = torch.zeros(())
-        order = torch.randperm(len(x))
-        for i in range(0, len(x), BATCH):
+        order = torch.randperm(len(inputs))
+        for i in range(0, len(inputs), BATCH):
             chosen = order[i : i + BATCH]
             optimizer.zero_grad()
             loss = criterion(model(inputs[chosen]), labels[chosen])
@@ -47,6 +65,16 @@ def predict(x: np.ndarray) -> Callable[[], object]:
             return torch.cat(
                 [model(inputs[i : i + BATCH]) for i in range(0, len(x), BATCH)]
             ).numpy()
+
+    return run
+
+
+def predict_compiled(x: np.ndarray) -> Callable[[], object]:
+    forward = torch.compile(_model().eval())
+
+    def run() -> np.ndarray:
+        with torch.no_grad():
+            return forward(torch.from_numpy(x)).numpy()
 
     return run
 

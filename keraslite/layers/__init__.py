@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from keraslite.core.registry import Catalog
 from keraslite.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraslite.layers.attention import MultiHeadAttention
 from keraslite.layers.attention_dot import AdditiveAttention, Attention
 from keraslite.layers.attention_grouped import GroupedQueryAttention
-from keraslite.layers.augmentation import (
-    AugMix,
-    AutoContrast,
-    CenterCrop,
-    ContrastLimitedAdaptiveHistogramEqualization,
-    CutMix,
-    Equalization,
-    MaxNumBoundingBoxes,
-    MixUp,
-    RandAugment,
-    RandomBrightness,
-    RandomColorDegeneration,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomElasticTransform,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHue,
-    RandomInvert,
-    RandomPerspective,
-    RandomPosterization,
-    RandomRotation,
-    RandomSaturation,
-    RandomSharpness,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-    Resizing,
-    Solarization,
-)
 from keraslite.layers.basic import Embedding, Identity, Lambda, Masking, ReversibleEmbedding
 from keraslite.layers.convolution import Conv1D, Conv2D, Conv3D
 from keraslite.layers.convolution_depthwise import (
@@ -111,20 +80,6 @@ from keraslite.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from keraslite.layers.preprocessing import (
-    CategoryEncoding,
-    Discretization,
-    HashedCrossing,
-    Hashing,
-    IntegerLookup,
-    MelSpectrogram,
-    Normalization,
-    Pipeline,
-    Rescaling,
-    STFTSpectrogram,
-    StringLookup,
-    TextVectorization,
-)
 from keraslite.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell
 from keraslite.layers.recurrent_conv import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from keraslite.layers.recurrent_stacked import StackedRNNCells
@@ -142,6 +97,55 @@ from keraslite.layers.rotary import RotaryEmbedding
 from keraslite.layers.shaping import Flatten, Permute, RepeatVector, Reshape
 from keraslite.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from keraslite.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+
+if TYPE_CHECKING:
+    from keraslite.layers.augmentation import (
+        AugMix,
+        AutoContrast,
+        CenterCrop,
+        ContrastLimitedAdaptiveHistogramEqualization,
+        CutMix,
+        Equalization,
+        MaxNumBoundingBoxes,
+        MixUp,
+        RandAugment,
+        RandomBrightness,
+        RandomColorDegeneration,
+        RandomColorJitter,
+        RandomContrast,
+        RandomCrop,
+        RandomElasticTransform,
+        RandomErasing,
+        RandomFlip,
+        RandomGaussianBlur,
+        RandomGrayscale,
+        RandomHue,
+        RandomInvert,
+        RandomPerspective,
+        RandomPosterization,
+        RandomRotation,
+        RandomSaturation,
+        RandomSharpness,
+        RandomShear,
+        RandomTranslation,
+        RandomZoom,
+        Resizing,
+        Solarization,
+    )
+    from keraslite.layers.preprocessing import (
+        CategoryEncoding,
+        Discretization,
+        HashedCrossing,
+        Hashing,
+        IntegerLookup,
+        MelSpectrogram,
+        Normalization,
+        Pipeline,
+        Rescaling,
+        STFTSpectrogram,
+        StringLookup,
+        TextVectorization,
+    )
 
 # Other names of the same layers.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
@@ -180,7 +184,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Raises:
         ValueError: for an unknown class; names the nearest.
     """
-    return _catalog.deserialize(config, custom_objects)
+    return _catalog().deserialize(config, custom_objects)
 
 
 __all__ = [
@@ -362,9 +366,25 @@ __all__ = [
     "subtract",
 ]
 
-_catalog = Catalog(
-    "layer",
-    "keras.layers",
-    [globals()[n] for n in __all__ if isinstance(globals()[n], type) and n != "InputSpec"],
-    base=Layer,
-)
+#: Families that are loaded when one of their names is first asked for.
+_FAMILIES = ("preprocessing", "augmentation")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for family in _FAMILIES:
+            module = importlib.import_module(f"{__name__}.{family}")
+            if name in module.__all__:
+                globals()[name] = value = getattr(module, name)
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@functools.cache
+def _catalog() -> Catalog:
+    found = [globals().get(name) or __getattr__(name) for name in __all__ if name != "InputSpec"]
+    return Catalog("layer", "keras.layers", [x for x in found if isinstance(x, type)], base=Layer)

@@ -178,6 +178,11 @@ class PReLU(WeightedLayer):
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
         for axis in self.shared_axes or ():
+            if not 0 < axis < len(input_shape):
+                raise ValueError(
+                    f"Layer {self.name!r} (PReLU): `shared_axes` must be axes of the input after "
+                    f"the first. Received: {self.shared_axes}, shape={tuple(input_shape)}"
+                )
             shape[axis - 1] = 1
         self.alpha = self._add("alpha", tuple(shape))
 

@@ -12,7 +12,14 @@ from keraslite import ops
 from keraslite.core.errors import describe
 from keraslite.core.serialization import serialize_value
 from keraslite.layers.einsum_dense import EinsumDense
-from keraslite.layers.options import WeightedLayer, check_positive, known_size, own_arguments
+from keraslite.layers.options import (
+    WeightedLayer,
+    check_equal,
+    check_positive,
+    check_rate,
+    known_size,
+    own_arguments,
+)
 from keraslite.layers.regularization import Dropout
 from keraslite.layers.rotary import RotaryEmbedding
 
@@ -49,6 +56,7 @@ class BaseAttention(WeightedLayer):
             self.rotary_embedding = rotary
         if self.sliding_window is not None:
             check_positive(self, sliding_window=self.sliding_window)
+        check_rate(self, dropout=self.dropout)
         self.supports_masking = True
 
     def _build_projections(
@@ -67,11 +75,13 @@ class BaseAttention(WeightedLayer):
             outputs: sizes of the output's last axes.
         """
         query, value, key = shapes
-        if None not in (value[1], key[1]) and value[1] != key[1]:
+        if min(map(len, shapes)) < 3:
             raise ValueError(
-                f"Layer {self.name!r}: `value` and `key` must have as many steps. "
-                f"Received: value {tuple(value)}, key {tuple(key)}"
+                f"Layer {self.name!r} ({type(self).__name__}): inputs must have at least three "
+                f"axes, (batch, steps, features). Received: query {tuple(query)}, value "
+                f"{tuple(value)}, key {tuple(key)}"
             )
+        check_equal(self, "numbers of steps", {"value": value[1], "key": key[1]})
         if self.rotary_embedding is not None and len(query) != 3:
             raise ValueError(
                 f"Layer {self.name!r}: with `rotary_embedding` inputs must have shape (batch, "
@@ -128,6 +138,13 @@ class BaseAttention(WeightedLayer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        given = {"query": query, "value": value, "key": key}
+        check_equal(self, "batch sizes", {name: x.shape[0] for name, x in given.items()})
+        if self.flash_attention and return_attention_scores:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): flash attention gives no scores. "
+                "Leave out `return_attention_scores`, or make the layer with flash_attention=False."
+            )
         mask = self._mask(
             query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
@@ -396,8 +413,12 @@ class MultiHeadAttention(BaseAttention):
         del arguments["output_shape"]
         self._construct(arguments)
         check_positive(self, num_heads=num_heads, key_dim=key_dim)
+        if value_dim is not None:
+            check_positive(self, value_dim=value_dim)
         self.value_dim = value_dim or key_dim
         self._output_shape = _sequence(output_shape)
+        for size in self._output_shape or ():
+            check_positive(self, output_shape=size)
         self.attention_axes = _sequence(attention_axes)
 
     @property
@@ -433,6 +454,12 @@ class MultiHeadAttention(BaseAttention):
         if self.attention_axes is None:
             self.attention_axes = tuple(range(1, rank - 1))
         else:
+            if any(not 0 < axis % rank < rank - 1 or axis >= rank for axis in self.attention_axes):
+                raise ValueError(
+                    f"Layer {self.name!r} (MultiHeadAttention): `attention_axes` must lie between "
+                    f"those of batch and features. Received: {self.attention_axes}, query "
+                    f"{tuple(query_shape)}"
+                )
             self.attention_axes = tuple(axis % rank for axis in self.attention_axes)
         self._build_projections(
             (query_shape, value_shape, key_shape),

@@ -12,7 +12,7 @@ from keraslite import ops, random
 from keraslite.core.errors import describe
 from keraslite.layers.attention import masked_softmax
 from keraslite.layers.convolution import one_of
-from keraslite.layers.options import WeightedLayer, known_size
+from keraslite.layers.options import WeightedLayer, check_equal, check_rate, known_size
 from keraslite.random.seed_generator import SeedGenerator
 
 
@@ -54,6 +54,7 @@ class Attention(WeightedLayer):
         super().__init__(**kwargs)
         self.use_scale = use_scale
         self.score_mode = one_of(self, "score_mode", score_mode, ("dot", "concat"))
+        check_rate(self, dropout=dropout)
         self.dropout = dropout
         self.seed = seed
         if dropout > 0:
@@ -79,6 +80,17 @@ class Attention(WeightedLayer):
                 f"Layer {self.name!r} ({type(self).__name__}): `mask` must be a list, [query_mask, "
                 f"value_mask]. Received: {describe(mask)}"
             )
+        if not hasattr(inputs[0], "shape"):
+            return
+        names = ("query", "value", "key")
+        shapes = dict(zip(names, (x.shape for x in inputs), strict=False))
+        key = "key" if "key" in shapes else "value"
+        check_equal(self, "batch sizes", {name: shape[0] for name, shape in shapes.items()})
+        check_equal(self, "last sizes", {name: shapes[name][-1] for name in ("query", key)})
+        steps = {name: shapes[name][1] for name in ("value", key)}
+        if mask is not None and mask[1] is not None:
+            steps["the mask"] = mask[1].shape[-1]
+        check_equal(self, "numbers of steps", steps)
 
     def _scores(self, query: Any, key: Any) -> Any:
         """How well each key fits each query: `(batch, T, S)`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -81,11 +83,46 @@ class BuildableLayer(LayerState):
             self._dtype_policy[self.path] = policy
         self._read_policy()
 
+    def _is_told_by_policy(self) -> bool:
+        """Whether the dtype policy says all of how the layer is quantized."""
+        return True
+
     @property
     def _policy(self) -> dtype_policies.DTypePolicy:
         """The policy, looked up by the layer's path where there is a map."""
         policy = self._dtype_policy
         return policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
+
+    def _policy_with_layers_inside(self) -> dtype_policies.DTypePolicy:
+        """The policy as configs have it: a map, if layers inside were quantized on their own.
+
+        That is for layers that this one makes. Those that it was given have configs of their own.
+        """
+        given = [x for x in tree.flatten(self._arguments) if isinstance(x, BuildableLayer)]
+        told = {id(self), *(id(y) for x in given for y in x._flatten_layers())}
+        inside = [
+            x
+            for x in self._flatten_layers()
+            if id(x) not in told
+            and x.quantization_mode is not None
+            and x._dtype_policy is not self._dtype_policy
+        ]
+        if not inside:
+            return self._dtype_policy
+        for layer in inside:
+            if not layer._is_told_by_policy():
+                warnings.warn(
+                    f"Layer {layer.path!r} will quantize its inputs in another way when it is made "
+                    f"again: the config of {self.name!r} has its dtype policy, but not its "
+                    "`quantization_config`.",
+                    stacklevel=2,
+                )
+        # What comes before this layer's name in a path depends on the model around it.
+        policies = {}
+        for layer in inside:
+            _, within, rest = f"/{layer.path}".rpartition(f"/{self.name}/")
+            policies[f"(.*/)?{re.escape(within[1:] + rest.lstrip('/'))}"] = layer._policy
+        return dtype_policies.DTypePolicyMap(self._policy, policies)
 
     def _read_policy(self) -> None:
         """Note what calls need to know of the policy."""

@@ -34,6 +34,7 @@ class CallSignature:
         first: the name of the first one, None where it is `*args` or given by name only.
         has_training, training_default: whether `training` is among them, and its default.
         masks: argument name -> name of the parameter that takes its mask.
+        required: names of those without a default that only the caller can give.
         open: it takes `**kwargs`.
     """
 
@@ -47,6 +48,11 @@ class CallSignature:
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         )
         self.first = self.parameters[0] if leading else None
+        self.required = [
+            p.name
+            for p in named
+            if p.default is p.empty and p.name != "training" and not p.name.endswith("mask")
+        ]
         self.open = any(p.kind is p.VAR_KEYWORD for p in found)
         self.has_training = "training" in self.parameters
         default = self.signature.parameters["training"].default if self.has_training else None

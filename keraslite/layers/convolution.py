@@ -11,6 +11,7 @@ from typing import Any
 from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.layers.input_spec import InputSpec
+from keraslite.layers.lora import LowRankLayer, main_weight
 from keraslite.layers.options import (
     WeightedLayer,
     check_positive,
@@ -22,7 +23,8 @@ from keraslite.layers.options import (
 
 def as_tuple(layer: Any, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:
     """An int or a sequence of `rank` ints as a tuple, each at least 1 (or 0)."""
-    found = (value,) * rank if isinstance(value, int) else tuple(value)
+    several = isinstance(value, (list, tuple))
+    found = tuple(value) if several else (value,) * rank
     lowest = 0 if zero else 1
     if len(found) != rank or any(not hasattr(n, "__index__") or n < lowest for n in found):
         raise ValueError(
@@ -107,7 +109,7 @@ class ConvolutionBase(WeightedLayer):
     ) -> None:
         self._construct(options)
         set_window(self, kernel_size, strides, padding, data_format, dilation_rate, self._paddings)
-        self.input_spec = InputSpec(min_ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _channels(self, input_shape: Any) -> int:
         axis = channel_axis(self)
@@ -121,8 +123,10 @@ class ConvolutionBase(WeightedLayer):
         return x if self.activation is None else self.activation(x)
 
 
-class BaseConv(ConvolutionBase):
-    """A convolution of any rank; see `Conv2D`."""
+class BaseConv(LowRankLayer, ConvolutionBase):
+    """A convolution of any rank; see `Conv2D`. `lora_rank` and `lora_alpha` as in `Dense`."""
+
+    kernel = main_weight("kernel")
 
     def __init__(
         self,
@@ -135,7 +139,10 @@ class BaseConv(ConvolutionBase):
         groups: int = 1,
         **options: Any,
     ) -> None:
+        kwargs = options["kwargs"]
+        low_rank = {name: kwargs.pop(name, None) for name in ("lora_rank", "lora_alpha")}
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
+        self._set_options(**low_rank)
         check_strides(self)
         check_positive(self, filters=filters, groups=groups)
         if filters % groups:
@@ -158,22 +165,9 @@ class BaseConv(ConvolutionBase):
                 f"groups={self.groups}. Received: shape={tuple(input_shape)}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self._kernel = self._add("kernel", shape)
+        self.kernel = self._add("kernel", shape)
         self.bias = self._add("bias", (self.filters,)) if self.use_bias else None
-
-    @property
-    def kernel(self) -> Any:
-        """The weights of the window; an AttributeError before the layer is built."""
-        if not hasattr(self, "_kernel"):
-            raise AttributeError(
-                f"Layer {self.name!r} ({type(self).__name__}) has no `kernel` before it is built. "
-                "Call the layer, or `layer.build(input_shape)`."
-            )
-        return self._kernel
-
-    @kernel.setter
-    def kernel(self, value: Any) -> None:
-        self._kernel = value
+        self._finish_build()
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The convolution of `inputs` with `kernel`, without bias and activation.
@@ -188,7 +182,8 @@ class BaseConv(ConvolutionBase):
         return ops.conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate)
 
     def call(self, inputs: Any) -> Any:
-        return self._finish(self.convolution_op(inputs, self.kernel))
+        kernel = self.kernel if self._altered else self._kernel
+        return self._finish(self.convolution_op(inputs, kernel))
 
 
 _DOC = """{what} convolution.

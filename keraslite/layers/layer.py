@@ -110,6 +110,10 @@ class Layer(BuildableLayer):
         if kwargs:
             valid = [p for p in parameters_of(type(self)) if p not in ("args", "kwargs")]
             raise unexpected_arguments(f"Layer {type(self).__name__}", kwargs, valid)
+        if trainable not in (True, False):
+            raise ValueError(
+                f"{type(self).__name__}: `trainable` must be True or False. Received: {trainable!r}"
+            )
         self.autocast = autocast
         self._trainable = bool(trainable)
         self._parent_path = current_path()
@@ -161,6 +165,11 @@ class Layer(BuildableLayer):
             arguments = signature.bind(args, kwargs)
         except TypeError as error:
             raise TypeError(f"Layer {self.name!r} ({type(self).__name__}).call: {error}") from None
+        for name in signature.required:
+            if name not in arguments:
+                raise TypeError(
+                    f"Layer {self.name!r} ({type(self).__name__}).call: missing argument {name!r}."
+                )
         if signature.has_training:
             explicit = arguments.pop("training", None)
         symbolic = any_symbolic(args, kwargs)
@@ -441,7 +450,7 @@ class Layer(BuildableLayer):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": dtype_policies.serialize(self.dtype_policy),
+            "dtype": dtype_policies.serialize(self._policy_with_layers_inside()),
         }
         if self.activity_regularizer is not None or self._writes_activity_regularizer:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)

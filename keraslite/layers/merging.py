@@ -9,7 +9,7 @@ from keraslite import ops
 from keraslite.core.errors import describe
 from keraslite.core.shapes import broadcast
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import make_class
+from keraslite.layers.options import check_axes, check_equal, make_class
 
 
 class Merge(Layer):
@@ -29,11 +29,24 @@ class Merge(Layer):
             )
         return list(inputs)
 
+    def _aligned(self, inputs: list[Any]) -> list[Any]:
+        """Inputs of lower rank get axes of size 1 behind the batch axis."""
+        highest = max(len(x.shape) for x in inputs)
+        found = []
+        for x in inputs:
+            lacking = range(1, 1 + highest - len(x.shape))
+            found.append(ops.expand_dims(x, tuple(lacking)) if lacking else x)
+        try:
+            broadcast(*(tuple(x.shape) for x in found))
+        except ValueError as error:
+            raise ValueError(f"Layer {self.name!r} ({type(self).__name__}): {error}") from None
+        return found
+
     def _combine(self, x: Any, y: Any) -> Any:
         raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
-        inputs = _aligned(self._check(inputs))
+        inputs = self._aligned(self._check(inputs))
         result = inputs[0]
         for x in inputs[1:]:
             result = self._combine(result, x)
@@ -49,20 +62,6 @@ class Merge(Layer):
         for other in found[1:]:
             mask = ops.logical_and(mask, other)
         return mask
-
-
-def _aligned(inputs: list[Any]) -> list[Any]:
-    """Inputs of lower rank get axes of size 1 behind the batch axis."""
-    ranks = [len(x.shape) for x in inputs]
-    highest = max(ranks)
-    if min(ranks) == highest:
-        shapes = [tuple(x.shape) for x in inputs]
-        broadcast(*shapes)
-        return inputs
-    return [
-        x if rank == highest else ops.expand_dims(x, tuple(range(1, 1 + highest - rank)))
-        for x, rank in zip(inputs, ranks, strict=True)
-    ]
 
 
 def _elementwise(name: str, op: str, what: str) -> type[Merge]:
@@ -83,7 +82,7 @@ class Subtract(Merge):
     """The first input minus the second."""
 
     def call(self, inputs: Any) -> Any:
-        x, y = _aligned(self._check(inputs, 2))
+        x, y = self._aligned(self._check(inputs, 2))
         return ops.subtract(x, y)
 
 
@@ -142,13 +141,26 @@ class Dot(Merge):
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axes = axes if isinstance(axes, int) else tuple(axes)
+        if self.axes != axes and (len(self.axes) != 2 or len(check_axes(self, self.axes)) != 2):
+            raise ValueError(f"Dot: `axes` must be an axis or two. Received: {axes!r}")
         self.normalize = normalize
 
     def call(self, inputs: Any) -> Any:
         x, y = self._check(inputs, 2)
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         ranks = (len(x.shape), len(y.shape))
+        for axis, rank in zip(axes, ranks, strict=True):
+            if not -rank <= axis < rank or axis % rank == 0:
+                raise ValueError(
+                    f"Layer {self.name!r} (Dot): `axes` must be axes of the inputs other than the "
+                    f"first. Received: axes={self.axes}, shapes {tuple(x.shape)} and "
+                    f"{tuple(y.shape)}"
+                )
         a, b = (axis % rank for axis, rank in zip(axes, ranks, strict=True))
+        names = ("the first input", "the second")
+        for what, i, j in (("batch sizes", 0, 0), ("the sizes of the summed axes", a, b)):
+            sizes = dict(zip(names, (x.shape[i], y.shape[j]), strict=True))
+            check_equal(self, what, sizes)
         if self.normalize:
             x, y = ops.normalize(x, axis=a), ops.normalize(y, axis=b)
         left = "abcdefgh"[1 : ranks[0]]

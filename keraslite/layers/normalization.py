@@ -6,14 +6,15 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import WeightedLayer, known_size, own_arguments
+from keraslite.layers.options import (
+    WeightedLayer,
+    check_axes,
+    check_equal,
+    known_size,
+    own_arguments,
+)
 
 HALVES = ("float16", "bfloat16")
-
-
-def as_axes(axis: Any) -> Any:
-    """An axis, or several as a list."""
-    return list(axis) if isinstance(axis, (list, tuple)) else axis
 
 
 def sizes_along(layer: Any, input_shape: Any) -> tuple[int, ...]:
@@ -85,6 +86,7 @@ class BatchNormalization(ScaledNormalization):
                 raise ValueError(f"BatchNormalization: `axis` is one axis. Received: {axis}")
             axis = axis[0]
         momentum = float(momentum)
+        check_axes(self, axis)
         self._construct(own_arguments(locals()))
 
     def build(self, input_shape: Any) -> None:
@@ -121,6 +123,10 @@ class BatchNormalization(ScaledNormalization):
         axes = tuple(i for i in range(rank) if i != self.axis % rank)
         if mask is None:
             return ops.moments(x, axes, synchronized=self.synchronized)
+        for axis, size in enumerate(mask.shape):
+            check_equal(
+                self, f"sizes of axis {axis}", {"the input": x.shape[axis], "the mask": size}
+            )
         weights = ops.cast(mask, x.dtype)
         weights = ops.reshape(weights, (*ops.shape(weights), *(1,) * (rank - len(mask.shape))))
         count = ops.sum(ops.ones_like(x) * weights, axis=axes, keepdims=True)
@@ -162,7 +168,7 @@ class LayerNormalization(ScaledNormalization):
         # Keras writes this in its configs; True is another layer, `RMSNormalization`.
         if kwargs.pop("rms_scaling", False):
             raise NotImplementedError("LayerNormalization: `rms_scaling` is not available.")
-        axis = as_axes(axis)
+        axis = check_axes(self, axis)
         self._construct(own_arguments(locals()))
 
     def get_config(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from keraslite import ops
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.normalization import HALVES, ScaledNormalization, as_axes, sizes_along
-from keraslite.layers.options import WeightedLayer, known_size, own_arguments
+from keraslite.layers.normalization import HALVES, ScaledNormalization, sizes_along
+from keraslite.layers.options import WeightedLayer, check_axes, known_size, own_arguments
 
 
 class GroupNormalization(ScaledNormalization):
@@ -99,7 +99,7 @@ class RMSNormalization(WeightedLayer):
 
     def __init__(self, axis: int | list[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = as_axes(axis)
+        self.axis = check_axes(self, axis)
         self.epsilon = epsilon
 
     def build(self, input_shape: Any) -> None:
@@ -122,12 +122,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | list[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        axes = as_axes(axis)
-        if any(not isinstance(a, int) for a in (axes if isinstance(axes, list) else [axes])):
-            raise TypeError(
-                f"UnitNormalization: `axis` must be an integer or several. Received: {axis!r}"
-            )
-        self.axis = axes
+        self.axis = check_axes(self, axis)
         self.supports_masking = True
         self.built = True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keraslite import activations, constraints, initializers, regularizers
 from keraslite.core.variable import Variable
 from keraslite.layers.layer import Layer
@@ -18,6 +20,15 @@ _RESOLVERS = {
 
 class WeightedLayer(Layer):
     """A layer whose weights have an initializer, a regularizer and a constraint each."""
+
+    def _convert(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for value in arguments.values():
+            if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "USO":
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}) takes numbers. Received: text or "
+                    "objects. A `StringLookup` layer turns text into numbers."
+                )
+        return super()._convert(arguments)
 
     def _construct(self, arguments: dict[str, Any]) -> None:
         """Begin as a layer with what `own_arguments` found; all of it becomes attributes."""
@@ -66,8 +77,46 @@ def check_positive(layer: Layer, **sizes: Any) -> None:
             )
 
 
+def check_rate(layer: Layer, one: bool = True, **shares: Any) -> None:
+    """Raise a ValueError unless every given share lies between 0 and 1; `one` is whether it may."""
+    for name, rate in shares.items():
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if not number or not 0 <= rate <= 1 or (rate == 1 and not one):
+            raise ValueError(
+                f"{type(layer).__name__}: `{name}` must be a number from 0 to 1"
+                f"{'' if one else ', less than 1'}. Received: {rate!r}"
+            )
+
+
+def check_axes(layer: Layer, axis: Any) -> Any:
+    """`axis`, which must be an integer or several; several become a list."""
+    found = list(axis) if isinstance(axis, (list, tuple)) else axis
+    for value in found if isinstance(found, list) else [found]:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise ValueError(
+                f"{type(layer).__name__}: `axis` must be an integer or a list of integers. "
+                f"Received: {axis!r}"
+            )
+    return found
+
+
+def check_equal(layer: Layer, what: str, sizes: dict[str, int | None]) -> None:
+    """Raise a ValueError where the known ones among `sizes` differ."""
+    if len({size for size in sizes.values() if size is not None}) > 1:
+        given = ", ".join(f"{name} has {size}" for name, size in sizes.items())
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): {what} must be the same. "
+            f"Received: {given}"
+        )
+
+
 def known_size(layer: Layer, shape: Any, axis: int) -> int:
     """The size of `axis`, which must be known when variables are made."""
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) needs an input with axis {axis}. "
+            f"Received: shape={tuple(shape)}"
+        )
     size = shape[axis]
     if size is None:
         raise ValueError(

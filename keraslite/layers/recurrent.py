@@ -13,8 +13,9 @@ from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import to_snake_case
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import own_arguments
+from keraslite.layers.options import check_equal, own_arguments
 from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from keraslite.layers.recurrent_fused import FusedSequence, shut_gates
 from keraslite.layers.recurrent_stacked import (
     StackedRNNCells,
     as_list,
@@ -24,7 +25,7 @@ from keraslite.layers.recurrent_stacked import (
     output_size,
     zero_state,
 )
-from keraslite.ops.recurrent import lstm
+from keraslite.ops.recurrent import gru, lstm
 
 
 class RNN(Layer):
@@ -154,6 +155,11 @@ class RNN(Layer):
             else:
                 initial_state = self.get_initial_state(ops.shape(sequences)[0])
         states = as_list(initial_state)
+        self._check_states(sequences.shape, states)
+        if mask is not None:
+            for axis, what in enumerate(("batch sizes", "numbers of steps")):
+                sizes = {"the input": sequences.shape[axis], "the mask": mask.shape[axis]}
+                check_equal(self, what, sizes)
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         states = list(states)
         if self.stateful:
@@ -163,6 +169,9 @@ class RNN(Layer):
                 variable.assign(value)
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
+
+    def _check_states(self, shape: Any, states: list[Any]) -> None:
+        """Raise a ValueError where the states do not fit sequences of `shape`."""
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
@@ -228,6 +237,8 @@ def _choose(kept: Any, new: Any, old: Any) -> Any:
 
 def _unrolled(body: Any, carry: Any, inputs: Any) -> Any:
     length = tree.flatten(inputs)[0].shape[0]
+    if length is None:
+        raise ValueError("`unroll` needs a known number of steps: give it to `Input`.")
     shown = []
     for t in range(length):
         carry, output = body(carry, tree.map_structure(lambda x, t=t: x[t], inputs))
@@ -271,6 +282,23 @@ class CellLayer(RNN):
         )
         RNN.__init__(self, cell, **loop, activity_regularizer=activity, **kwargs)
         self.input_spec = InputSpec(ndim=3)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        super().build(sequences_shape)
+        axis = self.cell._gate_axis
+        axis = axis if axis < 0 else axis + 1
+        self.input_spec = InputSpec(ndim=len(sequences_shape), axes={axis: sequences_shape[axis]})
+
+    def _check_states(self, shape: Any, states: list[Any]) -> None:
+        expected = [spec.shape for spec in self._state_specs(lambda *n: KerasTensor((None, *n)))]
+        given = [tuple(state.shape) for state in states]
+        if [s[1:] for s in given] != [s[1:] for s in expected]:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): expected `initial_state` of shapes "
+                f"{expected}. Received: {given}"
+            )
+        for state in given:
+            check_equal(self, "batch sizes", {"the input": shape[0], "the state": state[0]})
 
     def _config_value(self, name: str, recorded: dict[str, Any], default: Any) -> Any:
         if name in vars(self.cell):
@@ -340,12 +368,18 @@ class SimpleRNN(CellLayer):
         self._setup(own_arguments(locals()))
 
 
-class LSTM(CellLayer):
+_RULE = """
+
+    An engine that has a fused kernel (`is_fused`) computes the whole sequence with it, masks
+    included. A loop over the cell takes its place with activations other than tanh and
+    sigmoid,{} with `unroll`, and in training with `recurrent_dropout`."""
+
+
+class LSTM(FusedSequence, CellLayer):
     _cell = LSTMCell
+    _fused = staticmethod(lstm)
     __doc__ = _DOC.format(
-        what="Long short-term memory, Hochreiter and Schmidhuber 1997.\n\n"
-        "    The whole sequence goes to the engine's fused kernel when activations are the\n"
-        "    default ones and there is neither a mask nor recurrent dropout nor `unroll`.",
+        what="Long short-term memory, Hochreiter and Schmidhuber 1997." + _RULE.format(""),
         recurrent="\n        recurrent_activation: of the gates.",
         extra="\n        unit_forget_bias: begin with ones in the bias of the forget gate.",
     )
@@ -380,32 +414,15 @@ class LSTM(CellLayer):
     ) -> None:
         self._setup(own_arguments(locals()))
 
-    def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
-    ) -> tuple[Any, Any, Any]:
-        cell = self.cell
-        if (
-            not cell.is_standard
-            or mask is not None
-            or self.unroll
-            or (training and cell.recurrent_dropout)
-        ):
-            return super().inner_loop(sequences, initial_state, mask, training)
-        outputs, h, c = lstm(
-            cell.drop_inputs(sequences, training),
-            *initial_state,
-            cell.kernel,
-            cell.recurrent_kernel,
-            cell.bias,
-            self.go_backwards,
-        )
-        return h, outputs, [h, c]
+    _holding = staticmethod(shut_gates)
 
 
-class GRU(CellLayer):
+class GRU(FusedSequence, CellLayer):
     _cell = GRUCell
+    _fused = staticmethod(gru)
     __doc__ = _DOC.format(
-        what="Gated recurrent unit, Cho et al., https://arxiv.org/abs/1406.1078",
+        what="Gated recurrent unit, Cho et al., https://arxiv.org/abs/1406.1078"
+        + _RULE.format(" without `reset_after`,"),
         recurrent="\n        recurrent_activation: of the gates.",
         extra="\n        reset_after: apply the reset gate after the recurrent product.",
     )

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraslite import ops, random
-from keraslite.layers.options import WeightedLayer, check_positive, known_size, own_arguments
+from keraslite import activations, ops, random
+from keraslite.layers.options import (
+    WeightedLayer,
+    check_positive,
+    check_rate,
+    known_size,
+    own_arguments,
+)
 from keraslite.random.seed_generator import SeedGenerator
 
 
@@ -18,17 +24,19 @@ class _Cell(WeightedLayer):
 
     _gates: int
     _states = 1
-    #: Axes of the inputs of one step.
+    #: Axes of the inputs of one step, and the one of features.
     _step_rank = 2
+    _gate_axis = -1
 
     def __init__(
         self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any
     ):
         self._construct(options)
         check_positive(self, units=units)
+        check_rate(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.units = units
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.state_size: Any = [units] * self._states if self._states > 1 else units
@@ -37,6 +45,11 @@ class _Cell(WeightedLayer):
         self.reset_recurrent_dropout_mask()
 
     def build(self, input_shape: Any) -> None:
+        if len(input_shape) != self._step_rank:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): a step of the inputs must have "
+                f"{self._step_rank} axes, (batch, features). Received: shape={tuple(input_shape)}"
+            )
         features = known_size(self, input_shape, -1)
         width = self._gates * self.units
         self.kernel = self._add("kernel", (features, width))
@@ -87,6 +100,12 @@ class _Cell(WeightedLayer):
     def reset_recurrent_dropout_mask(self) -> None:
         """Forget the mask of the states; the next one is drawn anew."""
         self._recurrent_dropout_mask = None
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether its mathematics is that of the engines' fused kernels."""
+        given = (self.activation, self.recurrent_activation)
+        return given == (activations.tanh, activations.sigmoid)
 
     def _masks(self, like: Any, rate: float) -> Any:
         if not rate:
@@ -190,12 +209,6 @@ class LSTMCell(_Cell):
     ) -> None:
         super().__init__(**own_arguments(locals()))
 
-    @property
-    def is_standard(self) -> bool:
-        """Whether its mathematics is that of the engines' fused kernels."""
-        names = [getattr(f, "__name__", "") for f in (self.activation, self.recurrent_activation)]
-        return names == ["tanh", "sigmoid"]
-
     def _add_bias(self, width: int) -> Any:
         if not self.unit_forget_bias:
             return super()._add_bias(width)
@@ -207,8 +220,6 @@ class LSTMCell(_Cell):
             return ops.concatenate([*parts, initial((2 * units,), dtype=dtype)])
 
         return self._add("bias", (width,), initializer=values)
-
-    _gate_axis = -1
 
     def _recur(self, h: Any) -> Any:
         return ops.matmul(h, self.recurrent_kernel)
@@ -250,6 +261,10 @@ class GRUCell(_Cell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**own_arguments(locals()))
+
+    @property
+    def is_standard(self) -> bool:
+        return self.reset_after and super().is_standard
 
     def _add_bias(self, width: int) -> Any:
         return self._add("bias", (2, width) if self.reset_after else (width,))

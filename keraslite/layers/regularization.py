@@ -11,7 +11,7 @@ from keraslite.core.configurable import parameters_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import make_class
+from keraslite.layers.options import check_rate, make_class
 from keraslite.random.seed_generator import SeedGenerator
 
 
@@ -28,16 +28,6 @@ class _Noise(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
         self.built = True
-
-    def _rate(self, rate: float, one: bool = True) -> float:
-        """A share, checked; `one` says whether it may be all."""
-        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-        if not number or not 0 <= rate <= 1 or (rate == 1 and not one):
-            raise ValueError(
-                f"{type(self).__name__}: `rate` must be a number from 0 to 1"
-                f"{'' if one else ', less than 1'}. Received: {rate!r}"
-            )
-        return rate
 
     def _sizes(self, inputs: Any) -> Any:
         """The shape of the noise, None for that of the inputs."""
@@ -71,7 +61,8 @@ class Dropout(_Noise):
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = self._rate(rate)
+        check_rate(self, rate=rate)
+        self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self._begin(seed)
 
@@ -180,7 +171,8 @@ class AlphaDropout(_Noise):
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = self._rate(rate, one=False)
+        check_rate(self, one=False, rate=rate)
+        self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self._begin(seed)
 
@@ -208,7 +200,8 @@ class GaussianDropout(_Noise):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = self._rate(rate, one=False)
+        check_rate(self, one=False, rate=rate)
+        self.rate = rate
         self._begin(seed)
 
     def _noisy(self, inputs: Any) -> Any:

@@ -9,6 +9,7 @@ from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
+from keraslite.layers.options import check_positive
 
 
 class Flatten(Layer):
@@ -46,6 +47,10 @@ class Reshape(Layer):
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         target_shape = tuple(target_shape)
+        if any(not hasattr(n, "__index__") or n < -1 for n in target_shape):
+            raise ValueError(
+                f"Reshape: `target_shape` must hold sizes, or -1. Received: {target_shape}"
+            )
         if target_shape.count(-1) > 1:
             raise ValueError(f"Reshape: `target_shape` may hold -1 once. Received: {target_shape}")
         self.target_shape = target_shape
@@ -96,6 +101,7 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         if not isinstance(n, int):
             raise TypeError(f"RepeatVector: `n` must be an integer. Received: {n!r}")
+        check_positive(self, n=n)
         self.n = n
         self.input_spec = InputSpec(ndim=2)
 

@@ -16,7 +16,7 @@ from keraslite.core.operation import Operation
 from keraslite.core.scopes import StatelessScope
 from keraslite.core.variable import Variable
 from keraslite.layers.call import current_call
-from keraslite.layers.tracking import owned, unique
+from keraslite.layers.tracking import CONTAINERS, assignments, owned, unique
 from keraslite.metrics.metric import Metric
 from keraslite.random.seed_generator import SeedGenerator
 
@@ -50,12 +50,15 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
             self._own_variables.append(value)
+        if isinstance(value, HOLDERS):
+            assignments.number += 1
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         value = vars(self).get(name)
         if isinstance(value, Variable):
             self._own_variables[:] = [v for v in self._own_variables if v is not value]
+        assignments.number += 1
         object.__delattr__(self, name)
 
     # What belongs to the layer -----------------------------------------------------
@@ -283,3 +286,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         for i, variable in enumerate(own):
             variable.assign(np.asarray(store[str(i)]))
         self._loaded()
+
+
+#: What may hold state of a layer.
+HOLDERS = (Variable, LayerState, Metric, SeedGenerator, *CONTAINERS)

@@ -20,7 +20,7 @@ NOT_OWNED = frozenset(
         "_outbound_nodes",
     }
 )
-_CONTAINERS = (list, tuple, dict, set)
+CONTAINERS = (list, tuple, dict, set)
 
 
 def owned(owner: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
@@ -34,7 +34,7 @@ def owned(owner: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
             continue
         if isinstance(value, kinds):
             yield name, value
-        elif isinstance(value, _CONTAINERS) and value:
+        elif isinstance(value, CONTAINERS) and value:
             yield from _inside(name, value, kinds)
 
 
@@ -43,10 +43,72 @@ def _inside(name: str, container: Any, kinds: tuple[type, ...]) -> Iterator[tupl
     for key, value in pairs:
         if isinstance(value, kinds):
             yield f"{name}_{key}", value
-        elif isinstance(value, _CONTAINERS) and value:
+        elif isinstance(value, CONTAINERS) and value:
             yield from _inside(f"{name}_{key}", value, kinds)
 
 
 def unique(objects: Iterator[Any] | list[Any]) -> list[Any]:
     """The objects in order, each once (by identity)."""
     return list({id(x): x for x in objects}.values())
+
+
+# Remembering a walk ------------------------------------------------------------------
+
+
+class _Count:
+    """How often any layer was given something that may hold state."""
+
+    number = 0
+
+
+assignments = _Count()
+
+
+class Walk:
+    """What belongs to a layer, and whether another look would find the same.
+
+    Attributes:
+        layers: the layer and all below it.
+        variables: of all of them.
+        identity: differs where any of these is another one.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self._number = assignments.number
+        self.layers = list(owner._flatten_layers())
+        self.variables = owner.variables
+        self.identity = tuple(map(id, (*self.layers, *self.variables)))
+        containers = [
+            container
+            for layer in self.layers
+            for container in _mutable(
+                vars(layer), NOT_OWNED | layer._not_tracked | layer._engine_attributes
+            )
+        ]
+        # With their contents, so that no other object takes the place of one in memory.
+        self._containers = [
+            (c, list(_contents(c)), list(map(id, _contents(c)))) for c in containers
+        ]
+
+    def holds(self) -> bool:
+        """Whether no layer got a new attribute, and no container of one a new element."""
+        if self._number != assignments.number:
+            return False
+        for container, _, ids in self._containers:
+            if [*map(id, _contents(container))] != ids:
+                return False
+        return True
+
+
+def _contents(container: Any) -> Any:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _mutable(container: Any, skipped: frozenset[str] = frozenset()) -> Iterator[Any]:
+    """The containers inside that may change, at any depth."""
+    pairs = container.items() if isinstance(container, dict) else enumerate(container)
+    for key, value in pairs:
+        if isinstance(value, CONTAINERS) and not (skipped and key in skipped):
+            if not isinstance(value, tuple):
+                yield value
+            yield from _mutable(value)

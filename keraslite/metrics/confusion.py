@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,21 +12,18 @@ from keraslite import ops
 from keraslite.core.errors import describe
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import from_the_left, same_rank
-from keraslite.metrics.metric import Metric
+from keraslite.metrics.metric import ExactMetric
 
 #: A threshold that every prediction exceeds, except those that `only_top_k` left out.
 EVERYTHING = -1e10
+#: Up to so many pairs of a prediction and a threshold are compared one by one.
+_FEW = 2**20
 
 # Counting --------------------------------------------------------------------------
 
 
-class Counts(NamedTuple):
-    """Weighted numbers of predictions, one row for each threshold."""
-
-    true_positives: Tensor
-    false_positives: Tensor
-    true_negatives: Tensor
-    false_negatives: Tensor
+#: Weighted numbers of predictions, one for each threshold: right and wrong yes, and no.
+COUNTED = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
 
 class Thresholds:
@@ -46,15 +44,20 @@ class Thresholds:
         #: for each threshold its place in the sorted ones; None where they are sorted
         self.place = None if in_order else np.argsort(order).astype("int32")
 
+    def comparable(self, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions and thresholds as numbers of which the greater one says yes."""
+        dtype = ops.dtype(y_pred)
+        if not self.even:
+            return y_pred, ops.convert_to_tensor(self.values, dtype)
+        number, lowest = len(self._sorted), int(self._sorted[0] < 0)
+        # Where the bins end is a matter of rounding, and here they end where Keras's do.
+        places = ops.ceil(ops.clip(y_pred, 0.0, 1.0) * (number - 1))
+        return ops.maximum(places, lowest), ops.arange(number, dtype=dtype)
+
     def exceeded(self, y_pred: Tensor) -> Tensor:
         """How many thresholds each prediction exceeds; none by what is not a number."""
-        number = len(self._sorted)
         if self.even:
-            steps = number - 1
-            lowest = int(self._sorted[0] < 0)
-            # The clip comes first: what is far outside of [0, 1] may not fit an integer.
-            places = ops.ceil(ops.clip(y_pred, 0.0, 1.0) * steps)
-            places = ops.maximum(ops.cast(places, "int32"), lowest)
+            places = ops.cast(self.comparable(y_pred)[0], "int32")
         else:
             values = ops.cast(ops.convert_to_tensor(self._sorted), ops.dtype(y_pred))
             places = ops.cast(ops.searchsorted(values, y_pred), "int32")
@@ -94,11 +97,8 @@ def count_at(
     y_pred: Tensor,
     weights: Tensor | None = None,
     per_label: bool = False,
-) -> Counts:
-    """Count predictions at all thresholds, in one pass over them.
-
-    Each prediction is added to a histogram of how many thresholds it exceeds; sums over the
-    histogram from either end are the counts.
+) -> dict[str, Tensor]:
+    """Count predictions at all thresholds.
 
     Args:
         thresholds: above which a prediction means yes.
@@ -108,24 +108,49 @@ def count_at(
         per_label: count each entry of the last axis apart.
 
     Returns:
-        Tensors of shape `(thresholds,)`, or `(thresholds, labels)`.
+        The tensors of `COUNTED`, of shape `(thresholds,)`, or `(thresholds, labels)`.
     """
-    number = len(thresholds.values)
-    labels = y_pred.shape[-1] if per_label else 1
-    yes = ops.cast(ops.not_equal(y_true, 0), "int32")
-    segment = thresholds.exceeded(y_pred) * 2 + yes
-    if per_label:
-        segment = segment * labels + ops.arange(labels, dtype="int32")
-    weights = ops.ones_like(y_pred) if weights is None else weights
-    histogram = ops.segment_sum(
-        ops.reshape(weights, (-1,)), ops.reshape(segment, (-1,)), (number + 1) * 2 * labels
-    )
-    histogram = ops.reshape(histogram, (number + 1, 2, labels) if per_label else (number + 1, 2))
-    negative = ops.cumsum(histogram, axis=0)[:-1]
-    positive = ops.flip(ops.cumsum(ops.flip(histogram, axis=0), axis=0), axis=0)[1:]
+    yes = ops.not_equal(y_true, 0)
+    # The weights of the yes in the first row, of the no in the second one.
+    sides = ops.cast(ops.stack([yes, ops.logical_not(yes)]), ops.dtype(y_pred))
+    if weights is not None:
+        sides = sides * weights
+    if not per_label:
+        y_pred, sides = ops.reshape(y_pred, (-1,)), ops.reshape(sides, (2, -1))
+    size = None if None in y_pred.shape else math.prod(y_pred.shape) * len(thresholds.values)
+    sums = _by_comparing if size is not None and size <= _FEW else _by_histogram
+    said = sums(thresholds, sides, y_pred)
+    denied = ops.sum(sides, axis=1, keepdims=True) - said
+    if weights is not None:
+        denied = ops.maximum(denied, 0.0)  # Sums of the same fractions may differ in the last bit.
+    return dict(zip(COUNTED, (said[0], said[1], denied[1], denied[0]), strict=True))
+
+
+def _by_comparing(thresholds: Thresholds, sides: Tensor, y_pred: Tensor) -> Tensor:
+    """Sums of `sides` over the predictions above each threshold: the fewest operations."""
+    y_pred, values = thresholds.comparable(y_pred)
+    values = ops.reshape(values, (-1, *(1 for _ in y_pred.shape)))
+    chosen = ops.greater(ops.expand_dims(y_pred, 0), values)
+    return ops.sum(ops.where(chosen, ops.expand_dims(sides, 1), 0.0), axis=2)
+
+
+def _by_histogram(thresholds: Thresholds, sides: Tensor, y_pred: Tensor) -> Tensor:
+    """The same in one pass over the predictions: the least memory.
+
+    Each is added to a histogram of how many thresholds it exceeds, whose sums from the end
+    are wanted.
+    """
+    number, labels = len(thresholds.values), y_pred.shape[-1] if len(y_pred.shape) > 1 else 1
+    places = thresholds.exceeded(y_pred)
+    if len(y_pred.shape) > 1:
+        places = places * labels + ops.arange(labels, dtype="int32")
+    pairs = ops.transpose(ops.reshape(sides, (2, -1)))
+    histogram = ops.segment_sum(pairs, ops.reshape(places, (-1,)), (number + 1) * labels)
+    histogram = ops.reshape(histogram, (number + 1, *y_pred.shape[1:], 2))
+    sums = ops.flip(ops.cumsum(ops.flip(histogram, axis=0), axis=0), axis=0)[1:]
     if thresholds.place is not None:
-        negative, positive = (ops.take(x, thresholds.place, axis=0) for x in (negative, positive))
-    return Counts(positive[:, 1], positive[:, 0], negative[:, 0], negative[:, 1])
+        sums = ops.take(sums, thresholds.place, axis=0)
+    return ops.moveaxis(sums, -1, 0)
 
 
 def only_top_k(y_pred: Tensor, k: int) -> Tensor:
@@ -153,10 +178,10 @@ def of_class(where: str, x: Tensor, class_id: int) -> Tensor:
 # Metrics ---------------------------------------------------------------------------
 
 
-class CountingMetric(Metric):
+class CountingMetric(ExactMetric):
     """Base of metrics that keep some of the four counts in variables of their names."""
 
-    _counted: ClassVar[tuple[str, ...]] = Counts._fields
+    _counted: ClassVar[tuple[str, ...]] = COUNTED
     _class_id: int | None = None
     _top_k: int | None = None
     _thresholds: Thresholds
@@ -176,18 +201,18 @@ class CountingMetric(Metric):
             y_pred: predictions, of the same shape.
             sample_weight: one weight for each sample, or for each prediction.
         """
-        y_true, y_pred = fitting(self.name, y_true, y_pred, self.dtype)
+        y_true, y_pred = fitting(self.name, y_true, y_pred, self._sums_in)
         if self._top_k is not None:
             y_pred = only_top_k(y_pred, self._top_k)
         if self._class_id is not None:
             y_true, y_pred = (of_class(self.name, x, self._class_id) for x in (y_true, y_pred))
-        weights = None if sample_weight is None else spread(sample_weight, y_pred, self.dtype)
+        weights = None if sample_weight is None else spread(sample_weight, y_pred, self._sums_in)
         self._add(count_at(self._thresholds, y_true, y_pred, weights))
 
-    def _add(self, counts: Counts) -> None:
+    def _add(self, counts: dict[str, Tensor]) -> None:
         for name in self._counted:
             variable = getattr(self, name)
-            variable.assign(variable.value + getattr(counts, name))
+            variable.assign(variable.value + counts[name])
 
     def _of(self, part: str, other: str) -> Tensor:
         """`part / (part + other)` for two counts; 0 where both are."""
@@ -234,9 +259,9 @@ class _Count(_AtGivenThresholds):
         self._thresholds = thresholds
         self.accumulator = self.add_weight((len(thresholds.values),), name="accumulator")
 
-    def _add(self, counts: Counts) -> None:
+    def _add(self, counts: dict[str, Tensor]) -> None:
         (name,) = self._counted
-        self.accumulator.assign(self.accumulator.value + getattr(counts, name))
+        self.accumulator.assign(self.accumulator.value + counts[name])
 
     def result(self) -> Tensor:
         return self._shown(self.accumulator.value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.backend import engine
-from keraslite.core import tree
+from keraslite.core import dtypes, tree
 from keraslite.core.configurable import Configurable
 from keraslite.core.naming import auto_name, to_snake_case
 from keraslite.core.op import Tensor
@@ -55,6 +55,11 @@ class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc
         """Of the variables and of the result."""
         return self._dtype
 
+    @property
+    def _sums_in(self) -> str:
+        """Of the variables, unless they say otherwise."""
+        return self._dtype
+
     # State -----------------------------------------------------------------------
 
     @property
@@ -96,7 +101,7 @@ class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc
             variable = Variable(
                 initializer or ops.zeros,
                 shape=tuple(shape),
-                dtype=dtype or self.dtype,
+                dtype=dtype or self._sums_in,
                 trainable=False,
                 autocast=False,
                 aggregation=aggregation,
@@ -191,6 +196,14 @@ class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+class ExactMetric(Metric):
+    """Base of metrics that sum in float32 at least: in bfloat16 no count passes 256."""
+
+    @property
+    def _sums_in(self) -> str:
+        return dtypes.promote(self.dtype, "float32")
 
 
 def _attributes(metric: Metric) -> Iterator[Variable | Metric]:

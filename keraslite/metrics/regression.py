@@ -9,7 +9,7 @@ from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import mask_of, matched
 from keraslite.metrics.confusion import spread
 from keraslite.metrics.fscore import check_2d, check_seen
-from keraslite.metrics.metric import Metric
+from keraslite.metrics.metric import ExactMetric
 from keraslite.metrics.reduction import Mean, MeanMetricWrapper
 
 # Functions -----------------------------------------------------------------------
@@ -149,7 +149,7 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
-class R2Score(Metric):
+class R2Score(ExactMetric):
     """Share of the targets' variance that predictions explain: `1 - sum(e**2) / sum(c**2)`.
 
     `e` are errors, `c` targets less their mean. 1 is perfect, 0 as good as the mean.
@@ -213,11 +213,11 @@ class R2Score(Metric):
             y_pred: predictions, of the same shape.
             sample_weight: one weight for each sample, or for each number.
         """
-        y_true = ops.convert_to_tensor(y_true, self.dtype)
-        y_pred = ops.convert_to_tensor(y_pred, self.dtype)
+        y_true = ops.convert_to_tensor(y_true, self._sums_in)
+        y_pred = ops.convert_to_tensor(y_pred, self._sums_in)
         check_2d(self, y_true, y_pred)
         self._prepare(y_true, y_pred)
-        weights = spread(1.0 if sample_weight is None else sample_weight, y_true, self.dtype)
+        weights = spread(1.0 if sample_weight is None else sample_weight, y_true, self._sums_in)
         for variable, values in (
             (self.squared_sum, weights * ops.square(y_true)),
             (self.sum, weights * y_true),

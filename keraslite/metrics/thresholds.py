@@ -307,13 +307,13 @@ class AUC(CountingMetric):
             y_pred: predictions in [0, 1], of the same shape, or logits.
             sample_weight: one weight for each sample, or for each prediction.
         """
-        y_true, y_pred = fitting(self.name, y_true, y_pred, self.dtype)
+        y_true, y_pred = fitting(self.name, y_true, y_pred, self._sums_in)
         self._prepare(y_true, y_pred)
         if self.from_logits:
             y_pred = ops.sigmoid(y_pred)
-        weights = None if sample_weight is None else spread(sample_weight, y_pred, self.dtype)
+        weights = None if sample_weight is None else spread(sample_weight, y_pred, self._sums_in)
         if self.label_weights is not None and not self.multi_label:
-            of_labels = ops.convert_to_tensor(self.label_weights, self.dtype)
+            of_labels = ops.convert_to_tensor(self.label_weights, self._sums_in)
             ones = ops.ones_like(y_pred) if weights is None else weights
             weights = ones * of_labels
         # Predictions of more axes than labels have are more samples.
@@ -360,7 +360,7 @@ class AUC(CountingMetric):
 
     def result(self) -> Tensor:
         if "true_positives" not in vars(self):
-            return ops.zeros((), self.dtype)
+            return ops.zeros((), self._sums_in)
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = self.interpolate_pr_auc()
         else:
@@ -376,7 +376,7 @@ class AUC(CountingMetric):
             return areas
         if self.label_weights is None:
             return ops.mean(areas)
-        weights = ops.convert_to_tensor(self.label_weights, self.dtype)
+        weights = ops.convert_to_tensor(self.label_weights, self._sums_in)
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
 
 

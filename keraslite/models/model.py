@@ -14,8 +14,9 @@ from typing import Any
 from keraslite.core.errors import describe, nearest
 from keraslite.core.scopes import SymbolicScope
 from keraslite.core.tree import map_shape_structure
+from keraslite.layers.calibration import quantize_blocks
 from keraslite.layers.layer import Layer
-from keraslite.quantizers.configs import config_for
+from keraslite.quantizers.configs import CalibratedConfig, config_for
 from keraslite.training.trainer import Trainer
 
 
@@ -135,7 +136,8 @@ class Model(Trainer, Layer):
         """Quantize the layers that can be: keep their weights, or multiply, in fewer bits.
 
         Args:
-            mode: `"int8"`, `"int4"` or `"float8"`; see `quantize` of the layers.
+            mode: `"int8"`, `"int4"` or `"float8"`, see `quantize` of the layers; `"gptq"` or
+                `"awq"`, see `keras.quantizers.GPTQConfig` and `AWQConfig`.
             config: how in detail: a `keras.quantizers.QuantizationConfig`.
             filters: which layers: a regular expression for names, a list of them, or a function
                 from a layer to bool.
@@ -154,6 +156,11 @@ class Model(Trainer, Layer):
         chosen = _layer_filter(filters)
         if not self.built:
             raise ValueError(f"Model {self.name!r} must be built before `quantize`.")
+        if isinstance(config, CalibratedConfig):
+            structure = config.quantization_layer_structure
+            if structure is None:
+                structure = self.get_quantization_layer_structure(config.mode)
+            return quantize_blocks(structure, config, chosen, type_check)
         for layer in self._flatten_layers(include_self=False):
             if isinstance(layer, Layer) and not layer._direct_layers() and chosen(layer):
                 # Most layers have no quantized form, and stay as they are.

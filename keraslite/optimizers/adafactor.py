@@ -37,6 +37,8 @@ class Adafactor(RuleOptimizer):
         >>> model.compile(keras.optimizers.Adafactor(1e-2), "mse")
     """
 
+    elementwise = False
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -95,8 +95,8 @@ class Adam(_TwoMoments):
         kernel = None if self.amsgrad else self._fused_kernel("fused_adam", variables)
         if kernel is None:
             return False
-        decay = self.weight_decay
-        if decay is not None and not all(self._uses_decay(v) for v in variables):
+        decay, *others = {self._decay_of(v) for v in variables}
+        if others:
             self._decay_weights(variables, learning_rate)
             decay = None
         kernel(
@@ -193,11 +193,15 @@ class Nadam(_TwoMoments):
     def prepare(self, learning_rate: Tensor) -> Any:
         step = self._step()
         now, then = self._momentum_at(step), self._momentum_at(step + 1.0)
-        product = self._u_product.value * now
-        self._u_product.assign(product)
+        # Stored when all variables are updated: groups of them have rates of their own.
+        product = self._product = self._u_product.value * now
         ahead = learning_rate * then / (1.0 - product * then)
         direct = learning_rate * (1.0 - now) / (1.0 - product)
         return ahead, direct, self._corrections()[1]
+
+    def _finish_update(self) -> None:
+        self._u_product.assign(self._product)
+        del self._product  # It may belong to a trace.
 
     def _momentum_at(self, step: Tensor) -> Tensor:
         return self.beta_1 * (1.0 - 0.5 * ops.power(0.96, step))
@@ -222,6 +226,8 @@ class Lamb(_TwoMoments):
         epsilon: keeps divisions finite.
         **options: see `Optimizer`.
     """
+
+    elementwise = False
 
     def prepare(self, learning_rate: Tensor) -> Any:
         return learning_rate, *self._corrections()

@@ -47,6 +47,8 @@ class Muon(RuleOptimizer):
         >>> model.compile(keras.optimizers.Muon(0.01, exclude_layers=["head"]), "mse")
     """
 
+    elementwise = False
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -120,7 +122,7 @@ class Muon(RuleOptimizer):
             slots.append(tuple(column[0] for column in columns))
         return slots
 
-    def _decay_of(self, variable: Variable) -> float | None:
+    def _usual_decay_of(self, variable: Variable) -> float | None:
         return self.adam_weight_decay if self._follows_adam(variable) else self.weight_decay
 
     def prepare(self, learning_rate: Tensor) -> Any:

@@ -18,6 +18,7 @@ from keraslite.core.scopes import StatelessScope
 from keraslite.core.variable import Variable
 from keraslite.optimizers.branches import either
 from keraslite.optimizers.clipping import clip_by_global_norm, clip_by_norm
+from keraslite.optimizers.groups import check_groups
 from keraslite.optimizers.state import MISSING_RATE, OptimizerState
 
 _OLD_ARGUMENTS = {
@@ -40,6 +41,26 @@ class Options(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+    groups: dict[str, dict[str, Any]] | None
+
+
+def _renamed(old: str) -> property:
+    """An attribute that optimizers of Keras 2 had: reading and setting it says what to use.
+
+    Classes of users may have one of the name.
+    """
+
+    def read(self: Optimizer) -> Any:
+        if old in vars(self):
+            return vars(self)[old]
+        raise AttributeError(f"{type(self).__name__} has no `{old}`. {_OLD_ARGUMENTS[old]}")
+
+    def write(self: Optimizer, value: Any) -> None:
+        if type(self).__module__.startswith("keraslite."):
+            read(self)
+        vars(self)[old] = value
+
+    return property(read, write)
 
 
 class Optimizer(OptimizerState):
@@ -65,11 +86,22 @@ class Optimizer(OptimizerState):
             gradient, as a batch that many times as large would. Only updates count as
             `iterations`, for schedules and averages too.
         name: of the optimizer; made from the class by default.
+        groups: regular expression -> options for the variables whose path it matches, as a
+            whole or from one of its names on: `learning_rate` (a number, a schedule or a
+            function) or `learning_rate_multiplier` (times the optimizer's own), and
+            `weight_decay`. Every pattern must match, and none may contradict another.
 
     Raises:
         ValueError: for arguments that are unknown, or do not go together.
 
     Example:
+        >>> fine_tuning = keras.optimizers.AdamW(
+        ...     1e-3,
+        ...     groups={
+        ...         "encoder/.*": {"learning_rate_multiplier": 0.1},
+        ...         "bias|gamma|beta": {"weight_decay": 0.0},
+        ...     },
+        ... )
         >>> class Sign(keras.optimizers.Optimizer):
         ...     def update_step(self, gradient, variable, learning_rate):
         ...         self.assign_sub(variable, learning_rate * keras.ops.sign(gradient))
@@ -88,6 +120,8 @@ class Optimizer(OptimizerState):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        *,
+        groups: dict[str, dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         self._reject(kwargs)
@@ -103,6 +137,7 @@ class Optimizer(OptimizerState):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.groups = check_groups(groups)
         self._check_options()
 
         self.built = False
@@ -265,10 +300,13 @@ class Optimizer(OptimizerState):
         if any(v.overwrite_with_gradient for v in variables):
             gradients, variables = _overwrite(gradients, variables)
         gradients = self._clip(gradients)
-        rate = self._current_rate()
-        if not self._fused_update(gradients, variables, rate):
-            self._decay_weights(variables, rate)
-            self._update_each(gradients, variables, rate)
+        for rate, places in self._rates_of(variables):
+            if len(places) == len(variables):
+                self._update_at(rate, gradients, variables)
+            else:
+                chosen = ([sequence[i] for i in places] for sequence in (gradients, variables))
+                self._update_at(rate, *chosen)
+        self._finish_update()
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
@@ -283,6 +321,17 @@ class Optimizer(OptimizerState):
         if self.clipvalue is not None:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
         return gradients
+
+    def _update_at(
+        self, learning_rate: Tensor, gradients: list[Tensor], variables: list[Variable]
+    ) -> None:
+        """Decay and update the variables that have one learning rate."""
+        if not self._fused_update(gradients, variables, learning_rate):
+            self._decay_weights(variables, learning_rate)
+            self._update_each(gradients, variables, learning_rate)
+
+    def _finish_update(self) -> None:
+        """Called once when all variables are updated."""
 
     def _fused_update(
         self, gradients: list[Tensor], variables: list[Variable], learning_rate: Tensor
@@ -340,14 +389,21 @@ class Optimizer(OptimizerState):
             self._decays[id(variable)] = found
         return found
 
-    def _decay_of(self, variable: Variable) -> float | None:
-        """The weight decay of one variable, where it is not excluded."""
+    def _usual_decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of a variable whose group says nothing else."""
         return self.weight_decay
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of one variable; None for those that do not decay."""
+        if not self._uses_decay(variable):
+            return None
+        decay = self._group_of(variable).weight_decay
+        return (self._usual_decay_of(variable) if decay is None else decay) or None
 
     def _decay_weights(self, variables: list[Variable], learning_rate: Tensor) -> None:
         for variable in variables:
             decay = self._decay_of(variable)
-            if decay is not None and self._uses_decay(variable):
+            if decay is not None:
                 share = ops.cast(learning_rate * decay, variable.dtype)
                 variable.assign(variable.value * (1.0 - share))
 
@@ -381,6 +437,8 @@ class Optimizer(OptimizerState):
             for variable, average in self._averaged():
                 if id(variable) in wanted:
                     variable.assign(average.value)
+
+    lr, decay = _renamed("lr"), _renamed("decay")
 
     # Loss scaling, stateless use, state ------------------------------------------
 

@@ -20,6 +20,9 @@ class RuleOptimizer(Optimizer):
     the same for all of them (`prepare`), and how one value changes (`rule`).
     """
 
+    #: Whether `rule` treats all elements alike, and so may run on many variables at once.
+    elementwise = True
+
     def slot_groups(self) -> list[tuple[str, ...]]:
         """Names of the slots. Those of one group are made together, variable by variable."""
         return []
@@ -60,6 +63,15 @@ class RuleOptimizer(Optimizer):
             super()._update_each(gradients, variables, learning_rate)
             return
         prepared = self.prepare(learning_rate)
+        kernel = self._fused_kernel("fused_rule", variables) if self.elementwise else None
+        if kernel is not None:
+            kernel(
+                lambda gradient, value, *slots: self.rule(gradient, value, prepared, *slots),
+                gradients,
+                [v._storage for v in variables],
+                *self._storages_of_slots(variables),
+            )
+            return
         for gradient, variable in zip(gradients, variables, strict=True):
             self._follow_rule(gradient, variable, prepared)
 

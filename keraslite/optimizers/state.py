@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from keraslite.core.op import Tensor
 from keraslite.core.registry import CustomObjects
 from keraslite.core.scopes import name_scope
 from keraslite.core.variable import Variable
+from keraslite.optimizers.groups import PLAIN, Group, groups_of
 from keraslite.optimizers.schedules import LearningRateSchedule
 
 MISSING_RATE = object()
@@ -28,6 +30,7 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
     built: bool
     use_ema: bool
     gradient_accumulation_steps: int | None
+    groups: dict[str, dict[str, Any]] | None
     _variables: list[Variable]
     _iterations: Variable
 
@@ -72,13 +75,29 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
     def _rate_is_settable(self) -> bool:
         return isinstance(self._learning_rate, Variable)
 
-    def _current_rate(self) -> Tensor:
-        rate = self._learning_rate
+    def _current_rate(self, group: Group = PLAIN) -> Tensor:
+        rate = self._learning_rate if group.learning_rate is None else group.learning_rate
         if isinstance(rate, Variable):
-            return rate.value
-        if isinstance(rate, LearningRateSchedule):
-            return rate(self._updates_done())
-        return ops.convert_to_tensor(rate(), "float32")
+            found = rate.value
+        elif isinstance(rate, LearningRateSchedule):
+            found = rate(self._updates_done())
+        else:
+            found = ops.convert_to_tensor(rate() if callable(rate) else rate, "float32")
+        factor = group.learning_rate_multiplier
+        return found if factor is None else found * factor
+
+    def _rates_of(self, variables: list[Variable]) -> list[tuple[Tensor, list[int]]]:
+        """Learning rates, each with the places of the variables that have it."""
+        if not self.groups:
+            return [(self._current_rate(), list(range(len(variables))))]
+        places: dict[Any, list[int]] = {}
+        groups = [self._group_of(v)._replace(weight_decay=None) for v in variables]
+        for i, group in enumerate(groups):
+            places.setdefault(group, []).append(i)
+        return [(self._current_rate(group), where) for group, where in places.items()]
+
+    def _group_of(self, variable: Variable) -> Group:
+        return self._groups[self._get_variable_index(variable)] if self.groups else PLAIN
 
     # Variables -------------------------------------------------------------------
 
@@ -113,6 +132,9 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
         if self.built:
             return
         variables = list(variables)
+        if self.groups:
+            #: for each trained variable its group
+            self._groups = groups_of(self.groups, variables, f"Optimizer {self.name!r}")
         self._trainable_variables = variables
         self._index_variables()
         self.built = True
@@ -248,6 +270,8 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
         if name == "learning_rate":
             rate = self._learning_rate
             return float(rate.numpy()) if isinstance(rate, Variable) else rate
+        if name == "groups" and self.groups is None:
+            return inspect.Parameter.empty  # Keras does not know it.
         return super()._config_value(name, recorded, default)
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from sklearn import metrics as sklearn
 import keraslite
 from keraslite import metrics, ops
 from keraslite.backend import engine
-from keraslite.metrics.confusion import Thresholds, count_at
+from keraslite.metrics import confusion
 
 RNG = np.random.default_rng(5)
 SIZE, CLASSES = 300, 3
@@ -67,17 +67,25 @@ def test_f1_of_classes_against_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("even", [False, True])
-def test_counts_are_those_of_comparing_each(even: bool) -> None:
+@pytest.mark.parametrize("few", [0, 2**20], ids=["histogram", "comparing"])
+def test_counts_are_those_of_comparing_each(
+    even: bool, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confusion, "_FEW", few)
     values = np.linspace(0, 1, 9) if even else np.array([0.9, 0.1, 0.55, 0.1, 0.3])
-    counts = count_at(
-        Thresholds(values, even), *map(ops.convert_to_tensor, (TRUE, SCORES, WEIGHTS))
-    )
-    yes, said = TRUE == 1, np.greater(SCORES, values[:, None].astype("float32"))
-    for found, chosen in zip(
-        counts, (said & yes, said & ~yes, ~said & ~yes, ~said & yes), strict=True
-    ):
-        expected = (chosen * WEIGHTS).sum(1)
-        np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=1e-5)
+    rows = [x.reshape(-1, 3).copy() for x in (TRUE, SCORES, WEIGHTS)]
+    rows[1][0, 0] = np.nan
+    said = np.greater(rows[1], values[:, None, None].astype("float32"))
+    for per_label, axes in ((False, (1, 2)), (True, 1)):
+        counts = confusion.count_at(
+            confusion.Thresholds(values, even), *map(ops.convert_to_tensor, rows), per_label
+        )
+        yes = rows[0] == 1
+        for found, chosen in zip(
+            counts.values(), (said & yes, said & ~yes, ~said & ~yes, ~said & yes), strict=True
+        ):
+            expected = (chosen * rows[2]).sum(axes)
+            np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_not_a_number_is_never_yes() -> None:

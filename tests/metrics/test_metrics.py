@@ -288,6 +288,22 @@ def test_dtype() -> None:
     assert ops.dtype(metric.result()) == "float16"
 
 
+@pytest.mark.parametrize("name", ["TruePositives", "AUC", "R2Score", "RecallAtPrecision"])
+def test_counts_keep_their_bits(name: str) -> None:
+    """Counts go on beyond 256, where bfloat16 has no odd numbers, in the dtype that Keras has."""
+    arguments = (0.5,) if name == "RecallAtPrecision" else ()
+    low, full = (getattr(metrics, name)(*arguments, dtype=d) for d in ("bfloat16", "float32"))
+    theirs = getattr(oracle.metrics, name)(*arguments, dtype="bfloat16")
+    values = UNIT[0].repeat(60, 0)
+    for metric in (low, full):
+        for _ in range(3):
+            metric.update_state(values > 0.4, values)
+    theirs.update_state(tensor(ONE_HOT[0]), tensor(UNIT[0]))
+    assert {v.dtype for v in low.variables} == {v.dtype for v in theirs.variables} == {"float32"}
+    np.testing.assert_array_equal(*(ops.convert_to_numpy(m.result()) for m in (low, full)))
+    assert low.get_config()["dtype"] == theirs.get_config()["dtype"] == "bfloat16"
+
+
 def test_wrapper() -> None:
     metric = metrics.MeanMetricWrapper(losses.huber, name="mine", delta=2.0)
     assert float(metric([[0.0]], [[4.0]])) == 6.0

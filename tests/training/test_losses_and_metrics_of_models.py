@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -376,3 +377,64 @@ def test_wrong_entries_are_errors() -> None:
             model.evaluate(X, y, verbose=0)
     with pytest.raises(ValueError, match="mena"):
         dense(keraslite, loss="mena_squared_error")
+
+
+# Names whose alphabetical order is not that of the graph: keys must decide, nothing else.
+NAMES = ("zeta", "alpha", "mid")
+
+
+def _wired(form: str) -> keraslite.Model:
+    """Each output is its input times a number of its own: 1, 10, 100."""
+    ins = {name: keraslite.Input((1,), name=name) for name in NAMES}
+    outs = {
+        name: keraslite.layers.Rescaling(10.0**i, name=f"out_{name}")(ins[name])
+        for i, name in enumerate(NAMES)
+    }
+    if form == "nested":
+        model = keraslite.Model(ins, {"deep": {n: outs[n] for n in NAMES[:2]}, "mid": outs["mid"]})
+    else:
+        model = keraslite.Model(ins, outs if form == "dict" else list(outs.values()))
+    keys = {"dict": NAMES, "list": [f"out_{n}" for n in NAMES]}.get(
+        form, ["deep/zeta", "deep/alpha", "mid"]
+    )
+    model.keys = list(keys)
+    return model
+
+
+@pytest.mark.parametrize("form", ["dict", "list", "nested"])
+def test_keys_decide_what_belongs_together(form: str) -> None:
+    """In every order of the keys of inputs, targets, losses, weights and metrics."""
+    model = _wired(form)
+    values = dict(zip(NAMES, (1.0, 2.0, 3.0), strict=True))
+    expected = {key: (10.0**i * (i + 1)) for i, key in enumerate(model.keys)}
+    factors = dict(zip(model.keys, (2.0, 3.0, 5.0), strict=True))
+    total = sum(factors[key] * value for key, value in expected.items())
+    zeros = np.zeros((4, 1), "float32")
+    for order in itertools.permutations(range(3)):
+        keys = [model.keys[i] for i in order]
+        model.compile(
+            loss=dict.fromkeys(keys, "mae"),
+            loss_weights={key: factors[key] for key in reversed(keys)},
+            metrics={key: ["mae"] for key in keys[1:]},
+            run_eagerly=True,
+        )
+        x = {NAMES[i]: np.full((4, 1), values[NAMES[i]], "float32") for i in order}
+        y: Any = {key: zeros for key in keys}
+        if form == "nested":
+            deep = {key.split("/")[1]: zeros for key in keys if "/" in key}
+            y = {"mid": zeros, "deep": deep} if order[0] else {"deep": deep, "mid": zeros}
+        found = model.evaluate(x, y, verbose=0, return_dict=True)
+        np.testing.assert_allclose(found["loss"], total, rtol=1e-6)
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[f"{key}_loss"], value, rtol=1e-6)
+        for key in keys[1:]:
+            np.testing.assert_allclose(found[f"{key}_mae"], expected[key], rtol=1e-6)
+    # What a model does not ask for is left alone; what it lacks is an error.
+    assert_same(model.evaluate({**x, "more": zeros}, y, verbose=0, return_dict=True), found)
+    for kept in itertools.combinations(NAMES, 2):
+        with pytest.raises(ValueError, match=r"misses the input\(s\)"):
+            model.evaluate({name: x[name] for name in kept}, y, verbose=0)
+    with pytest.raises(ValueError, match="unknown keys"):
+        model.evaluate(x, {**y, "more": zeros}, verbose=0)
+    with pytest.raises(ValueError, match="missing keys"):
+        model.evaluate(x, {"mid": zeros} if form == "nested" else {keys[0]: zeros}, verbose=0)

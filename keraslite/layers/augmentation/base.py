@@ -258,7 +258,7 @@ class ImageLayer(DataLayer):
         if len(getattr(images, "shape", ())) not in (3, 4):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): images must have 3 axes, or 4 for a "
-                f"batch. Received: shape {getattr(images, 'shape', None)}"
+                f"batch. Received: shape {tuple(getattr(images, 'shape', ()))}"
             )
         return images
 

@@ -155,6 +155,10 @@ def dot_product_attention(
         # jax wants one size for all; zeros change neither the scores nor the means.
         size = max(width, narrow)
         query, key, value = (_widened(x, size) for x in (query, key, value))
+    dtype = query.dtype
+    if dtype == jnp.float16 and jax.default_backend() == "cpu":
+        # jax has no such product of halves there.
+        query, key, value = (x.astype(jnp.float32) for x in (query, key, value))
     found = jax.nn.dot_product_attention(
         query,
         key,
@@ -165,7 +169,7 @@ def dot_product_attention(
         is_causal=is_causal,
         implementation="cudnn" if flash_attention else None,
     )
-    return found[..., :width]
+    return found[..., :width].astype(dtype)
 
 
 def _widened(x: Array, size: int) -> Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 
@@ -115,3 +115,100 @@ def fused_adam(
             amsgrad=False,
             maximize=False,
         )
+
+
+# Any rule for single tensors ---------------------------------------------------------
+
+
+def _reversed_sub(x: Any, other: Any) -> Any:
+    return torch._foreach_add(torch._foreach_neg(x), other)
+
+
+def _reversed_div(x: Any, other: Any) -> Any:
+    return torch._foreach_mul(torch._foreach_reciprocal(x), other)
+
+
+def _sub(x: Any, other: Any) -> Any:
+    if isinstance(other, torch.Tensor):  # There is none that takes one tensor from all.
+        return torch._foreach_add(x, -other)
+    return torch._foreach_sub(x, other)
+
+
+#: Names of functions of tensors, without underscores, to those of lists of them.
+_OF_LISTS: dict[str, Callable[..., Any]] = {
+    "abs": torch._foreach_abs,
+    "add": torch._foreach_add,
+    "div": torch._foreach_div,
+    "mul": torch._foreach_mul,
+    "multiply": torch._foreach_mul,
+    "neg": torch._foreach_neg,
+    "radd": torch._foreach_add,
+    "rdiv": _reversed_div,
+    "rmul": torch._foreach_mul,
+    "rsqrt": torch._foreach_rsqrt,
+    "rsub": _reversed_sub,
+    "rtruediv": _reversed_div,
+    "sqrt": torch._foreach_sqrt,
+    "square": lambda x: torch._foreach_mul(x, x),
+    "sub": _sub,
+    "subtract": _sub,
+    "true_divide": torch._foreach_div,
+    "truediv": torch._foreach_div,
+}
+_SWAPPED = {"sub": "rsub", "subtract": "rsub", "div": "rdiv", "true_divide": "rdiv", "rsub": "sub"}
+
+
+class _Together(torch.Tensor):
+    """Several tensors as one operand: a function of it is one call for all, where there is one."""
+
+    tensors: list[torch.Tensor]
+
+    def __new__(cls, tensors: Sequence[torch.Tensor]) -> Self:
+        first = tensors[0]
+        self = cls._make_wrapper_subclass(cls, (), dtype=first.dtype, device=first.device)
+        self.tensors = list(tensors)
+        return self
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.__name__.strip("_")
+        if name == "get":  # an attribute
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args)
+        if not isinstance(args[0], cls):
+            name = _SWAPPED.get(name, name)
+            if name in _OF_LISTS:
+                args = (*args[1::-1], *args[2:])
+        of_lists = None if kwargs else _OF_LISTS.get(name)
+        if of_lists is not None:
+            return cls(of_lists(*(x.tensors if isinstance(x, cls) else x for x in args)))
+        number = next(len(x.tensors) for x in args if isinstance(x, cls))
+        found = [
+            func(*(x.tensors[i] if isinstance(x, cls) else x for x in args), **(kwargs or {}))
+            for i in range(number)
+        ]
+        return cls(found) if isinstance(found[0], torch.Tensor) else found[0]
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        raise NotImplementedError(f"{func} of several tensors together")
+
+
+@torch.no_grad()
+def fused_rule(
+    rule: Callable[..., Any], gradients: _Storages, *columns: Sequence[torch.Tensor]
+) -> None:
+    """Give the storages of `columns` the values `rule(gradient, *values)`, all at once.
+
+    Args:
+        rule: an elementwise function, of the values of one row, that returns the new ones.
+        gradients: one for each row.
+        columns: storages, one of each column for each row.
+    """
+    found = rule(*(_Together(column) for column in (gradients, *columns)))
+    for column, new in zip(columns, found if len(columns) > 1 else (found,), strict=True):
+        torch._foreach_copy_(column, new.tensors)
