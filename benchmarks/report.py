@@ -16,7 +16,7 @@ class Row:
 
     Attributes:
         what: what is measured.
-        unit: "us", "ms" or "s" for one `per`.
+        unit: "us", "ms" or "s" for one `per`; else the numbers are no times.
         seconds: contender -> seconds of each round.
         per: how many of the thing one round holds.
         limits: contender -> the highest ratio of keraslite to it that we promise.
@@ -29,7 +29,7 @@ class Row:
     limits: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def value(self, name: str) -> float:
-        scale = {"us": 1e6, "ms": 1e3, "s": 1.0}[self.unit]
+        scale = {"us": 1e6, "ms": 1e3, "s": 1.0}.get(self.unit, 1.0)
         return statistics.median(self.seconds[name]) / self.per * scale
 
     def ratios(self) -> dict[str, float]:

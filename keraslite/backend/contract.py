@@ -211,6 +211,10 @@ class Engine(abc.ABC):
     def seed(self, seed: int) -> None:  # noqa: B027 - most engines keep no global generator
         """Seed the engine's own global generator, where it has one."""
 
+    def process_index(self) -> int:
+        """The number of this process among those that train together; 0 writes the files."""
+        return 0
+
     def clear(self) -> None:  # noqa: B027
         """Drop graphs and caches that the engine holds globally."""
 

@@ -155,6 +155,9 @@ class JaxEngine(Engine):
     def concrete(self) -> contextlib.AbstractContextManager[Any]:
         return jax.ensure_compile_time_eval()
 
+    def process_index(self) -> int:
+        return jax.process_index()
+
     def clear(self) -> None:
         masks.clear()
 

@@ -84,6 +84,10 @@ class TorchEngine(contract.Engine):
     def seed(self, seed: int) -> None:
         torch.manual_seed(seed)
 
+    def process_index(self) -> int:
+        group = torch.distributed
+        return group.get_rank() if group.is_available() and group.is_initialized() else 0
+
     def clear(self) -> None:
         self._fake_mode = None
         if "torch._dynamo" in sys.modules:
