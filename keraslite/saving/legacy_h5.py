@@ -134,7 +134,7 @@ def read_model(
             config = modern(config, None, version)
         if not isinstance(config, dict) or "class_name" not in config:
             raise damaged(path, "'model_config' does not describe a model")
-        model = make(config, _bytes_of(root))
+        model = make(config, root.id.get_filesize())
         trained: dict[str, Any] = {}
         if weights is not None and not isinstance(weights, h5py.Group):
             raise damaged(path, "'model_weights' is no group")
@@ -317,14 +317,3 @@ def _origin(group: Any) -> tuple[str, str]:
     attrs: Mapping[str, Any] = getattr(group, "attrs", {})
     version, ran_on = attrs.get("keras_version", "1"), attrs.get("backend", "")
     return tuple(x.decode() if isinstance(x, bytes) else str(x) for x in (version, ran_on))  # type: ignore[return-value]
-
-
-def _bytes_of(root: h5py.File) -> int:
-    total = 0
-
-    def visit(name: str, item: Any) -> None:
-        nonlocal total
-        total += item.nbytes if isinstance(item, h5py.Dataset) else 0
-
-    root.visititems(visit)
-    return total

@@ -405,9 +405,11 @@ SIZES: dict[str, Any] = {
         "build_config": {"input_shape": [None, _BIG]},
     },
     "A11 repeated": _layer("RepeatVector", n=_BIG),
+    "A11 padded": _layer("TimeDistributed", layer=_layer("RepeatVector", n=_BIG)),
+    "A11 enlarged": _layer("UpSampling1D", size=_BIG),
     "A11 lookup": _layer("StringLookup", vocabulary=["a"] * 10 + ["b" * 10**6]),
     "A11 padded tokens": _layer(
-        "StringLookup", vocabulary=[f"{i}" for i in range(20_000)] + ["b" * 10**6]
+        "StringLookup", vocabulary=[f"{i}" for i in range(5_000)] + ["b" * 10**6]
     ),
     "A11 input": {
         **_layer("InputLayer", batch_shape=[_BIG, _BIG]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,6 +179,8 @@ def test_sizes(world: World, kind: str) -> None:
             if kind == "legacy" and "build_config" in form:
                 continue  # which the old format does not have
             path = write(sequential([form]))
-            yield name, world.refused(lambda path=path: keras.saving.load_model(path), path)
+            load = functools.partial(keras.saving.load_model, path)
+            # Some take no memory before they are called, where no weights tell that they misfit.
+            yield name, world.refused(load, path, must_fail=kind == "keras")
 
     _check(cases(), 9)
