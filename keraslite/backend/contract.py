@@ -227,6 +227,10 @@ class Engine(abc.ABC):
         """Inside, what runs is recorded in files that TensorBoard's profile page shows."""
         raise self.unsupported("profiling (`profile_batch`)")
 
+    def process_index(self) -> int:
+        """The number of this process among those that train together; 0 writes the files."""
+        return 0
+
     def clear(self) -> None:  # noqa: B027
         """Drop graphs and caches that the engine holds globally."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from keraslite.callbacks.callback import Logs
 from keraslite.callbacks.monitor import Monitor
 from keraslite.callbacks.periodic import Periodic
+from keraslite.saving import background
 from keraslite.utils.console import say
 
 
@@ -75,6 +76,8 @@ class ModelCheckpoint(Saver):
         mode: "min", "max", or "auto" to tell from the metric.
         save_freq: "epoch", or the number of batches between saves.
         initial_value_threshold: the value to be better than at first.
+        asynchronous: whether training goes on while a file is written, from a copy of the
+            state. What goes wrong is raised at the next save or the end of training.
 
     Raises:
         ValueError: for a path with another ending, or another `save_freq`.
@@ -94,6 +97,7 @@ class ModelCheckpoint(Saver):
         mode: str = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
+        asynchronous: bool = False,
     ) -> None:
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath = os.fspath(filepath)
@@ -104,13 +108,19 @@ class ModelCheckpoint(Saver):
                 f"Received: {self.filepath}"
             )
         self.save_weights_only = save_weights_only
+        self.asynchronous = asynchronous
 
     def _save(self, destination: str) -> None:
         os.makedirs(os.path.dirname(destination) or ".", exist_ok=True)
-        if self.save_weights_only:
-            self.model.save_weights(destination, overwrite=True)
-        else:
-            self.model.save(destination, overwrite=True)
+        save = self.model.save_weights if self.save_weights_only else self.model.save
+        # Models with a `save` of their own may not know the keyword.
+        options = {"asynchronous": True} if self.asynchronous else {}
+        save(destination, overwrite=True, **options)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        super().on_train_end(logs)
+        if self.asynchronous:
+            background.finish()
 
     def _destination(self, logs: Logs | None, batch: int | None) -> str:
         if "{" not in self.filepath:

@@ -16,8 +16,35 @@ R = TypeVar("R")
 LIMIT = 600
 
 
-class UnsafeModelError(ValueError):
+class LoadError(ValueError):
+    """A file or config that cannot be loaded.
+
+    Attributes:
+        within: where in it the fault is, from the file to the innermost object.
+    """
+
+    within: tuple[str, ...] = ()
+
+    def enter(self, place: object) -> LoadError:
+        """Say that the fault is inside of `place`."""
+        self.within = (short(str(place), 160), *self.within)
+        return self
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        if not self.within:
+            return message
+        first, *rest = self.within
+        places = [first, *(("...",) if len(rest) > 3 else ()), *(short(p, 60) for p in rest[-3:])]
+        return short(f"In {' > '.join(places)}: {message}")
+
+
+class UnsafeModelError(LoadError):
     """A file or config asks for something that loading must not do."""
+
+
+class BadConfigError(LoadError, TypeError):
+    """A config that no object can be made from."""
 
 
 class ValuesNeededError(TypeError):

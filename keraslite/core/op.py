@@ -291,7 +291,7 @@ def _name_of(x: Any) -> str:
     if isinstance(x, KerasTensor):
         return x.dtype
     if isinstance(x, Variable):
-        return engine.dtype(x.value)
+        return x.dtype_read()
     return engine.dtype(engine.convert(x))
 
 

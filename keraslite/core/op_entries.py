@@ -93,6 +93,9 @@ _CALLED_WITH = {
     "slice_update": ("inputs", "start_indices", "updates"),
     "trapezoid": ("y",),
 }
+_NO_NODES = ("_", "convert_to_numpy", "is_tensor")
+# Ops that call what they are given, which no file may bring.
+_OF_FUNCTIONS = {f"keraslite.ops.{name}" for name in ("control", "gradients", "vectorization")}
 # An argument of the op whose items are keywords of the call.
 _KEYWORDS = {"rearrange": "axes_lengths"}
 
@@ -249,8 +252,9 @@ def _functions() -> dict[str, Callable[..., Any]]:
     areas = (ops, ops.image)
     for area in areas:
         for name, function in vars(area).items():
-            ours = getattr(function, "__module__", "").startswith("keraslite.ops.")
-            if ours and inspect.isfunction(function) and not name.startswith("_"):
+            module = getattr(function, "__module__", "")
+            ours = module.startswith("keraslite.ops.") and module not in _OF_FUNCTIONS
+            if ours and inspect.isfunction(function) and not name.startswith(_NO_NODES):
                 found[_class_of(name)] = function
     for class_name, name in _PREFERRED.items():
         for area in areas:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from keraslite.core.errors import describe, nearest, short, unknown_name
+from keraslite.core.errors import LoadError, describe, nearest, short, unknown_name
 from keraslite.core.naming import to_snake_case
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ _ROOTS = (
 _PRIVATE = {"engine": "models", "saving": "models", "legacy": "layers"}
 
 
-class UnknownObjectError(ValueError, TypeError):
+class UnknownObjectError(LoadError, TypeError):
     """A config names a class or function that nobody exported, registered or passed."""
 
 

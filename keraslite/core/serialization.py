@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import inspect
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType
 from typing import Any
 
@@ -20,7 +21,14 @@ from keraslite import config as settings
 from keraslite.backend import engine
 from keraslite.core import dtypes, registry
 from keraslite.core.configurable import parameters_of
-from keraslite.core.errors import UnsafeModelError, describe, nearest, short
+from keraslite.core.errors import (
+    BadConfigError,
+    LoadError,
+    UnsafeModelError,
+    describe,
+    nearest,
+    short,
+)
 from keraslite.core.keras_tensor import KerasTensor
 
 _safe: contextvars.ContextVar[bool | None] = contextvars.ContextVar("safe_mode", default=None)
@@ -91,7 +99,23 @@ def _tensor_form(x: KerasTensor) -> dict[str, Any]:
 
 def _array_of(config: dict[str, Any]) -> np.ndarray:
     name = dtypes.standardize_dtype(config.get("dtype"))
-    return np.asarray(config.get("value")).astype(name if name != "string" else str)
+    value = config.get("value")
+    check_texts(x for x in np.asarray(value, object).flat if isinstance(x, str))
+    return np.asarray(value).astype(name if name != "string" else str)
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Raise if an array of texts takes far more memory than they do: all get the longest's.
+
+    Raises:
+        UnsafeModelError: for a few long texts among many short ones.
+    """
+    lengths = [len(text) for text in texts]
+    if lengths and max(lengths) * len(lengths) > 4 * sum(lengths) + 2**22:
+        raise UnsafeModelError(
+            f"An array of {len(lengths):,} texts has one of {max(lengths):,} characters, which "
+            "all of them would take."
+        )
 
 
 def _lambda_of(config: dict[str, Any]) -> Callable[..., Any]:
@@ -261,6 +285,7 @@ def deserialize_keras_object(
     with (
         registry.CustomObjectScope(custom_objects),
         safe_mode_scope(False if safe_mode is False else None),
+        _explaining(),
     ):
         if isinstance(config, str):
             found = registry.get_registered_object(config, module_objects=named)
@@ -274,7 +299,43 @@ def _is_form(value: dict[str, Any]) -> bool:
     return "class_name" in value and "config" in value
 
 
+@contextlib.contextmanager
+def _explaining(form: dict[str, Any] | None = None) -> Iterator[None]:
+    """Whatever is raised inside becomes a `LoadError` that names the object.
+
+    Raises:
+        ImportError: as it is, for packages that are not installed.
+    """
+    name = None if form is None else _label(form)
+    try:
+        yield
+    except LoadError as error:
+        if name is not None:
+            error.enter(name)
+        raise
+    except ImportError:
+        raise
+    except RecursionError:
+        raise UnsafeModelError("The config is nested too deeply.") from None
+    except Exception as error:  # noqa: BLE001 - a constructor may raise anything for a wrong config
+        kind = "" if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: "
+        found = BadConfigError(f"{kind}{short(str(error), 480)}")
+        raise (found if name is None else found.enter(name)) from error
+
+
+def _label(form: dict[str, Any]) -> str:
+    config = form["config"]
+    own = config.get("name") if isinstance(config, dict) else None
+    name = short(str(form["class_name"]), 60)
+    return f"{name} {short(own, 60)!r}" if isinstance(own, str) else name
+
+
 def _read(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
+    with _explaining(form):
+        return _object_of(form, named)
+
+
+def _object_of(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
     name, config = form["class_name"], form["config"]
     if not isinstance(name, str):
         raise UnsafeModelError(f"`class_name` must be a string. Received: {describe(name)}")
@@ -355,7 +416,7 @@ def _make(cls: type, form: dict[str, Any], config: dict[str, Any]) -> Any:
     try:
         obj = cls.from_config(config)
     except TypeError as error:
-        if isinstance(error, ValueError) or getattr(error, "_explained", False):
+        if isinstance(error, LoadError):
             raise
         raise _explained(cls, config, error) from error
     for key, method in (
@@ -369,13 +430,57 @@ def _make(cls: type, form: dict[str, Any], config: dict[str, Any]) -> Any:
     return obj
 
 
-def _explained(cls: type, config: dict[str, Any], error: TypeError) -> TypeError:
+def _explained(cls: type, config: dict[str, Any], error: TypeError) -> BadConfigError:
     """Says which keys of a config the constructor does not take."""
     valid = parameters_of(cls)
     unknown = [key for key in config if key not in valid]
     hint = "".join(
         f" {short(str(key), 60)!r} is not an argument.{nearest(key, valid)}" for key in unknown[:3]
     )
-    found = TypeError(short(f"{cls.__name__} could not be made from its config: {error}.{hint}"))
-    found._explained = True  # type: ignore[attr-defined]
-    return found
+    reason = short(str(error), 300)
+    return BadConfigError(f"{cls.__name__} could not be made from its config: {reason}.{hint}")
+
+
+# Text --------------------------------------------------------------------------------------
+
+_VALUES, _DEPTH = 2 * 10**6, 250
+
+
+def parse_json(text: bytes | str, what: str = "The text") -> Any:
+    """What a JSON text of a stranger holds.
+
+    Args:
+        what: names the text in messages.
+
+    Raises:
+        UnsafeModelError: if it is nested deeper, or has more values, than any model.
+        BadConfigError: if it is no JSON.
+    """
+    marks = (b"[", b"{", b",", b":") if isinstance(text, bytes) else ("[", "{", ",", ":")
+    number = sum(text.count(mark) for mark in marks)  # type: ignore[arg-type]
+    if number > _VALUES:
+        raise UnsafeModelError(f"{what} holds about {number:,} values; the limit is {_VALUES:,}.")
+    try:
+        value = json.loads(text)
+        too_deep = _deeper_than(value, _DEPTH)
+    except RecursionError:
+        too_deep = True
+    except ValueError as error:
+        raise BadConfigError(f"{what} is no JSON: {short(str(error), 200)}") from error
+    if too_deep:
+        raise UnsafeModelError(f"{what} is nested more than {_DEPTH} levels deep.")
+    return value
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True

@@ -99,7 +99,8 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         with engine.concrete():
             value = self._initial_value(initializer, shape, dtype)
             self._casts = self.autocast and dtypes.is_float(self.dtype)
-            self._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
+            if value is not _LATER:
+                self._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
 
     def _initial_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         if isinstance(initializer, str):
@@ -123,6 +124,10 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
             budget = _budget()
             if budget is not None:
                 budget.take(self.shape, self.dtype, self.path)
+                if type(self) is Variable:
+                    self._initializer = initializer
+                    self.__class__ = _Awaiting
+                    return _LATER
             value = initializer(self.shape, dtype=self.dtype)
         else:
             value = initializer if engine.is_tensor(initializer) else np.asarray(initializer)
@@ -153,6 +158,11 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
             if cast is not None and cast.dtype is not None and cast.dtype != self.dtype:
                 return engine.cast(value, cast.dtype)
         return value
+
+    def dtype_read(self) -> str:
+        """The dtype of `value`, under the autocast that holds."""
+        cast = _autocast() if self._casts else None
+        return self.dtype if cast is None or cast.dtype is None else cast.dtype
 
     @property
     def ndim(self) -> int:
@@ -253,23 +263,62 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         return self.numpy().reshape(()).item()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        value = self.numpy()
         new = object.__new__(type(self))
         memo[id(self)] = new
         for key, item in vars(self).items():
             if key != "_storage":
                 setattr(new, key, item)
-        new._storage = engine.allocate(self.numpy(), self.dtype, self._trainable, self.path)
+        new._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
         return new
 
     def __reduce__(self) -> tuple[Callable, tuple]:
-        state = {k: v for k, v in vars(self).items() if k != "_storage"}
-        return _restore, (state, engine.to_numpy(_read(self._storage)))
+        value = engine.to_numpy(_read(self._storage))
+        return _restore, ({k: v for k, v in vars(self).items() if k != "_storage"}, value)
 
     def __repr__(self) -> str:
         shown = ""
         if not engine.is_tracing():
             shown = f", value={self.numpy()}"
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}{shown}>"
+
+
+_LATER = object()
+
+
+class _Awaiting(Variable):
+    """A variable of a model that is made for a file: its first value comes from there.
+
+    Initial values of large models take longer than reading them. This makes its own if it is
+    read before; either way it is a plain `Variable` afterwards.
+    """
+
+    @property
+    def _storage(self) -> Any:
+        with engine.concrete():
+            value = self._initializer(self.shape, dtype=self.dtype)
+            self._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
+        return vars(self)["_storage"]
+
+    @_storage.setter
+    def _storage(self, storage: Any) -> None:
+        del self._initializer
+        self.__class__ = Variable
+        self._storage = storage
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    def assign(self, value: Any) -> Any:
+        if _stateless() is None and type(value) is np.ndarray and value.shape == self.shape:
+            self._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
+            return self.value
+        return super().assign(value)
 
 
 def _restore(state: dict[str, Any], value: np.ndarray) -> Variable:

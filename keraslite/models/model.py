@@ -206,23 +206,24 @@ class Model(Trainer, Layer):
 
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
-    ) -> None:
+    ) -> Any:
         """Save architecture, weights and training state to a `.keras` file.
 
         Args:
             filepath: ends in `.keras`.
             overwrite: False asks before an existing file is replaced.
             zipped: whether the file is one archive (the default) or a directory.
+            **kwargs: `include_optimizer` and `asynchronous`; see `keras.saving.save_model`.
         """
         from keraslite.saving import save_model
 
-        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        return save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> Any:
         """Save the weights to a `.weights.h5` file."""
         from keraslite.saving import save_weights
 
-        save_weights(self, filepath, overwrite=overwrite, **kwargs)
+        return save_weights(self, filepath, overwrite=overwrite, **kwargs)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Load weights from a `.weights.h5` or `.keras` file.
@@ -330,6 +331,6 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         json_string: from `model.to_json()`.
         custom_objects: name -> class or function, for what is not built in.
     """
-    from keraslite.core.serialization import deserialize_keras_object
+    from keraslite.core.serialization import deserialize_keras_object, parse_json
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    return deserialize_keras_object(parse_json(json_string), custom_objects=custom_objects)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from keraslite.core.errors import UnsafeModelError, short
+from keraslite.core.errors import BadConfigError, UnsafeModelError, short
+from keraslite.core.serialization import parse_json
+from keraslite.saving import seal
 from keraslite.saving.errors import DamagedFileError, damaged, refused
 
 METADATA, CONFIG, WEIGHTS, ASSETS = (
@@ -22,8 +27,9 @@ METADATA, CONFIG, WEIGHTS, ASSETS = (
 )
 _MEMORY = 64 * 2**20  # larger members go through the disk
 _JSON_LIMIT = 32 * 2**20
-_RATIO, _SLACK = 10, 64 * 2**20
-_DEPTH = 250
+_RATIO, _SLACK, _SMALL = 10, 64 * 2**20, 4 * 2**20
+_DIRECTORY = 4 * 2**20  # bytes of the list of members, for tens of thousands of them
+_END_SIZE = 22
 
 
 class Writer:
@@ -36,6 +42,7 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._zip.comment = seal.BLANK.encode()  # the last bytes of the file
         self._zip.close()
 
     def add_json(self, name: str, value: Any) -> None:
@@ -66,12 +73,22 @@ class Reader:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
+            self._size = os.path.getsize(path)
+            _check_directory(path)
             self._zip = zipfile.ZipFile(path)
+            self._file: IO[bytes] = self._zip.fp  # type: ignore[assignment]
         except FileNotFoundError:
             raise FileNotFoundError(f"There is no file {path!r}.") from None
+        except UnsafeModelError:
+            raise
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise self._not_a_zip(error) from error
-        self._check()
+        try:
+            self._check()
+            self._sealed = seal.check(self._file, path)
+        except BaseException:
+            self._zip.close()
+            raise
 
     def _not_a_zip(self, error: Exception) -> Exception:
         if isinstance(error, (PermissionError, IsADirectoryError)):
@@ -104,9 +121,11 @@ class Reader:
                 raise self._refused(name, "is encrypted")
             if ".." in parts or name[:1] in ("/", "~") or "\\" in name or ":" in name:
                 raise self._refused(name, "points out of the archive")
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise self._refused(name, "is neither a file nor a folder")
             seen.add(name)
         total = sum(m.file_size for m in members)
-        stored = sum(m.compress_size for m in members)
+        stored = min(sum(m.compress_size for m in members), self._size)
         if total > _RATIO * stored + _SLACK:
             raise refused(
                 self.path, f"its members unpack to {total:,} bytes, out of {stored:,} stored ones"
@@ -125,38 +144,50 @@ class Reader:
         return self._zip.namelist()
 
     def size(self, name: str) -> int:
-        """The unpacked size of a member."""
-        return self._zip.getinfo(name).file_size
+        """The bytes of the file that a member takes; what it claims to take may be more."""
+        return min(self._zip.getinfo(name).compress_size, self._size)
 
     def read(self, name: str, limit: int | None = None) -> bytes:
-        """The contents of a member, checked against its checksum."""
-        info = self._zip.getinfo(name)
-        if limit is not None and info.file_size > limit:
-            raise self._refused(name, f"has {info.file_size:,} bytes; the limit is {limit:,}")
+        """The contents of a member, checked against its checksum.
+
+        Args:
+            name: of the member.
+            limit: of its size; by default a few times what it takes in the file.
+        """
+        size = self._zip.getinfo(name).file_size
+        limit = _RATIO * self.size(name) + _SMALL if limit is None else limit
+        if size > limit:
+            raise self._refused(name, f"has {size:,} bytes; the limit is {limit:,}")
         with self._verifying(name):
             return self._zip.read(name)
 
     def read_json(self, name: str) -> Any:
         """A JSON member, not nested deeper than any model is."""
         text = self.read(name, _JSON_LIMIT)
-        try:
-            value = json.loads(text)
-        except RecursionError:
-            raise self._refused(name, "is nested too deeply") from None
-        except ValueError as error:
-            raise damaged(self.path, f"{name!r} is no JSON: {error}") from error
-        if _deeper_than(value, _DEPTH):
-            raise self._refused(name, f"is nested more than {_DEPTH} levels deep")
-        return value
+        return checked_json(text, self.path, name)
 
     @contextlib.contextmanager
     def member(self, name: str) -> Iterator[IO[bytes]]:
-        """A seekable copy of a member, checked against its checksum."""
+        """A member as a seekable file, checked against its checksum."""
+        info = self._zip.getinfo(name)
+        if info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size:
+            with self._verifying(name), self._zip.open(name) as source:
+                while not self._sealed and source.read(2**20):
+                    pass
+            yield _Part(self._file, self._start(info), info.file_size)  # type: ignore[misc]
+            return
         with tempfile.SpooledTemporaryFile(_MEMORY) as file:
             with self._verifying(name), self._zip.open(name) as source:
                 shutil.copyfileobj(source, file, 2**20)
             file.seek(0)
             yield file  # type: ignore[misc]
+
+    def _start(self, info: zipfile.ZipInfo) -> int:
+        """Where the contents of a member are: behind its header and two texts."""
+        self._file.seek(info.header_offset + 26)
+        sizes = self._file.read(4)
+        name, extra = int.from_bytes(sizes[:2], "little"), int.from_bytes(sizes[2:], "little")
+        return info.header_offset + 30 + name + extra
 
     @contextlib.contextmanager
     def _verifying(self, name: str) -> Iterator[None]:
@@ -168,15 +199,60 @@ class Reader:
             raise self._refused(name, f"cannot be unpacked ({error})") from error
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for item in level
-            if isinstance(item, (dict, list))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True
+class _Part(io.RawIOBase):
+    """So many bytes of a file, from a place on, as a file."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._start, self._size, self._position = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, begin + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]
+        self._file.seek(self._start + self._position)
+        count = self._file.readinto(view)  # type: ignore[attr-defined]
+        self._position += count
+        return count
+
+
+def checked_json(text: bytes | str, path: str, name: str) -> Any:
+    """The value of a JSON text that a file has, not nested deeper than any model is.
+
+    Raises:
+        DamagedFileError: for anything else than JSON.
+        UnsafeModelError: for one that is nested too deeply.
+    """
+    try:
+        return parse_json(text)
+    except BadConfigError as error:
+        raise damaged(path, f"{name!r}: {error}") from error
+    except UnsafeModelError as error:
+        raise refused(path, f"{name!r}: {error}") from error
+
+
+def _check_directory(path: str) -> None:
+    """Raise before a list of members is read that would fill the memory.
+
+    Raises:
+        UnsafeModelError: if it is longer than that of any model.
+    """
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - _END_SIZE - 2**16))
+        end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    if at >= 0 and len(end) >= at + _END_SIZE:
+        size = int.from_bytes(end[at + 12 : at + 16], "little")
+        large = end[max(0, at - 76) : at]  # the record of archives beyond 4 GiB, and its locator
+        if large[:4] == b"PK\x06\x06":
+            size = int.from_bytes(large[40:48], "little")
+        if size > _DIRECTORY:
+            raise refused(path, f"its list of members takes {size:,} bytes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 import warnings
@@ -11,13 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from keraslite.saving import seal
+
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def replacing(path: str | os.PathLike[str], sealed: bool = False) -> Iterator[IO[bytes]]:
     """A binary file to write to; it takes the place of `path` when the block ends well.
 
     The data is on the disk before the name changes, and the change of name as well before
     this returns. When the block or the disk fails, the old file stays as it was.
+
+    Args:
+        path: of the file.
+        sealed: whether it gets a checksum of all its bytes; see `keraslite.saving.seal`.
 
     Raises:
         OSError: names the path and says that the old file was kept.
@@ -33,6 +38,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
+            if sealed:
+                seal.seal(file)
             os.fsync(file.fileno())
         os.chmod(name, _mode(target))
         os.replace(name, target)
@@ -99,12 +106,8 @@ class Generations:
         self.directory.mkdir(parents=True, exist_ok=True)
         files = self._files()
         number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
-        with replacing(self.directory / f"{self.name}-{number:08d}.npz") as file:
+        with replacing(self.directory / f"{self.name}-{number:08d}.npz", sealed=True) as file:
             yield file
-            file.flush()
-            file.seek(0)
-            # Those who read zip files look for their end from behind, and skip what follows it.
-            file.write(_digest(file))
         for old in files[:-1]:
             old.unlink(missing_ok=True)
 
@@ -118,7 +121,7 @@ class Generations:
         damaged: list[Path] = []
         for path in reversed(self._files()):
             with open(path, "rb") as file:
-                if not _is_whole(file):
+                if not seal.is_whole(file):
                     damaged.append(path)
                     continue
                 for other in damaged:
@@ -142,27 +145,3 @@ class Generations:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
-
-
-_DIGEST_SIZE = 32
-
-
-def _digest(file: IO[bytes], size: int | None = None) -> bytes:
-    """The checksum of the next `size` bytes."""
-    found = hashlib.blake2b(digest_size=_DIGEST_SIZE)
-    left = float("inf") if size is None else size
-    while left > 0 and (part := file.read(int(min(left, 1 << 20)))):
-        found.update(part)
-        left -= len(part)
-    return found.digest()
-
-
-def _is_whole(file: IO[bytes]) -> bool:
-    """Whether a file ends with the checksum of the rest; it stands at its beginning then."""
-    size = file.seek(0, os.SEEK_END) - _DIGEST_SIZE
-    if size < 0:
-        return False
-    file.seek(0)
-    same = _digest(file, size) == file.read()
-    file.seek(0)
-    return same

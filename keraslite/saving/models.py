@@ -6,26 +6,32 @@ h5py is imported when a file is written or read, not before.
 from __future__ import annotations
 
 import datetime
+import functools
+import json
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from keraslite.core.budget import MemoryBudget
-from keraslite.core.errors import describe, short
+from keraslite.core.errors import LoadError, describe, short
 from keraslite.core.serialization import (
     deserialize_keras_object,
     safe_mode_scope,
     serialize_keras_object,
 )
-from keraslite.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Reader, Writer
+from keraslite.saving import background
+from keraslite.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Reader, Writer, checked_json
 from keraslite.saving.commit import replacing
-from keraslite.saving.errors import name_file, refused
-from keraslite.saving.walk import walk
+from keraslite.saving.errors import loading, refused
+from keraslite.saving.walk import Snapshot, walk
 from keraslite.version import __version__
 
 _SLACK = 64 * 2**20
+_LEGACY = (".h5", ".hdf5")
+_SAFETENSORS = ".safetensors"
 _FORMAT = ".".join(__version__.split(".")[:3])
 """The release of Keras whose format this is."""
 
@@ -36,16 +42,23 @@ def save_model(
     overwrite: bool = True,
     zipped: bool | None = None,
     **kwargs: Any,
-) -> None:
+) -> background.Saving | None:
     """Write a model, its weights, its training configuration and optimizer to one file.
 
     A crash or a full disk at any moment leaves the old file.
 
     Args:
         model: built.
-        filepath: ends in `.keras`.
+        filepath: ends in `.keras`; in `.safetensors`, for a file that other programs read; or
+            in `.h5`, the legacy format of Keras 2.
         overwrite: False raises when the file exists.
         zipped: only True (or None) for now.
+        **kwargs: `include_optimizer=False` leaves out how it was compiled;
+            `asynchronous=True` copies the state and lets a thread write it.
+
+    Returns:
+        With `asynchronous=True`, an object whose `join()` waits for the file and raises what
+        went wrong; so does the next save.
 
     Raises:
         ValueError: for another extension, or a model without variables.
@@ -58,28 +71,45 @@ def save_model(
     """
     path = _path(filepath)
     include_optimizer = kwargs.pop("include_optimizer", True)
-    _only(kwargs, "save_model", ("overwrite", "zipped", "include_optimizer"))
-    if path.endswith((".h5", ".hdf5")):
+    asynchronous = kwargs.pop("asynchronous", False)
+    _only(kwargs, "save_model", ("overwrite", "zipped", "include_optimizer", "asynchronous"))
+    if not path.endswith((".keras", _SAFETENSORS, *_LEGACY)) or path.endswith(".weights.h5"):
         raise ValueError(
-            f"Whole models are not saved as HDF5 yet. Use the `.keras` format. Received: {path!r}"
-        )
-    if not path.endswith(".keras"):
-        raise ValueError(
-            "A model is saved to a path that ends in `.keras`; `model.export(path)` makes other "
-            f"formats. Received: filepath={path!r}"
+            "A model is saved to a path that ends in `.keras` (or `.h5`, `.safetensors`); "
+            f"`model.export(path)` makes other formats. Received: filepath={path!r}"
         )
     if zipped is False:
         raise ValueError("`zipped=False` (a folder instead of a file) is not supported yet.")
     _check_built(model, "saving")
     _may_write(path, overwrite)
-    config = serialize_keras_object(model)
+    _check_asynchronous(path, asynchronous)
+    write = functools.partial(_write_model, model, path, include_optimizer)
+    return background.run(model, path, write, asynchronous)
+
+
+def _write_model(model: Any, path: str, include_optimizer: bool) -> None:
+    if path.endswith(_LEGACY):
+        from keraslite.saving import legacy_h5
+
+        with replacing(path, sealed=True) as file:
+            legacy_h5.write_model(model, file, include_optimizer, _FORMAT)
+        return
+    snapshot = Snapshot.current.get()
+    config = serialize_keras_object(model) if snapshot is None else snapshot.config
     if not include_optimizer:
         config.pop("compile_config", None)
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = {"keras_version": _FORMAT, "date_saved": now}
+    if path.endswith(_SAFETENSORS):
+        from keraslite.saving.safetensors_file import write_safetensors
+
+        with replacing(path) as file:
+            write_safetensors(model, file, {**metadata, "config": json.dumps(config)})
+        return
     from keraslite.saving.weights import write_weights
 
-    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
-    with replacing(path) as file, Writer(file) as archive:
-        archive.add_json(METADATA, {"keras_version": _FORMAT, "date_saved": now})
+    with replacing(path, sealed=True) as file, Writer(file) as archive:
+        archive.add_json(METADATA, metadata)
         archive.add_json(CONFIG, config)
         with archive.member(WEIGHTS) as weights:
             write_weights(model, weights)
@@ -92,7 +122,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model in a `.keras` file, of keraslite or of Keras.
+    """The model in a file: `.keras`, `.safetensors`, or `.h5` of Keras 1, 2 or 3.
 
     Nothing is imported, opened or run on the file's behalf; its sizes are checked before
     memory is taken.
@@ -119,52 +149,87 @@ def load_model(
             f"{path!r} holds weights alone. Make the model first, then call "
             "`model.load_weights(path)`."
         )
-    if path.endswith((".h5", ".hdf5")):
-        _must_exist(path)
-        raise ValueError(
-            f"{path!r} is a whole model in the legacy HDF5 format, which is not supported yet. "
-            "Save it again in the `.keras` format with the program that made it."
-        )
     if Path(path).is_dir():
         raise ValueError(
             f"{path!r} is a folder, perhaps a SavedModel. `load_model` takes `.keras` files."
         )
-    with Reader(path) as archive:
-        newer = _check_version(archive)
-        try:
-            return _load(archive, custom_objects, compile, safe_mode)
-        except RecursionError:
-            raise refused(path, "it is nested too deeply") from None
-        except (ValueError, TypeError) as error:
-            name_file(error, path)
-            if newer:
-                error.add_note(newer)
-            raise
+    _must_exist(path)
+    make = functools.partial(_make, path, custom_objects, compile, safe_mode)
+    newer: list[str] = []
+    try:
+        with safe_mode_scope(safe_mode), loading(path):
+            return _load(path, make, custom_objects, compile, newer)
+    except LoadError as error:
+        for note in newer:
+            error.add_note(note)
+        raise
 
 
 def _load(
-    archive: Reader, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool
+    path: str,
+    make: Callable[[Any, int], Any],
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    newer: list[str],
 ) -> Any:
+    if path.endswith(_LEGACY):
+        from keraslite.saving.legacy_h5 import read_model
+
+        return read_model(path, make, custom_objects, compile)
+    if path.endswith(_SAFETENSORS):
+        return _load_safetensors(path, make, newer)
+    with Reader(path) as archive:
+        if METADATA in archive.names():
+            newer += _check_version(path, archive.read_json(METADATA))
+        return _load_archive(archive, make)
+
+
+def _make(
+    path: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    safe_mode: bool,
+    config: Any,
+    size: int,
+) -> Any:
+    """The model that `config` describes, when the file has `size` bytes of weights for it."""
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise refused(path, f"its config does not describe a model but is {describe(config)}")
+    if not compile:
+        config.pop("compile_config", None)
+    from keraslite.saving import legacy_config  # noqa: F401 - registers what its models use
+
+    # Optimizer slots may be absent from the file: two for each weight.
+    with MemoryBudget(3 * size + _SLACK, path), loading(path, "config"):
+        model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
+    if not hasattr(model, "load_own_variables"):
+        raise refused(path, f"it does not hold a model but {describe(model)}")
+    return model
+
+
+def _load_archive(archive: Reader, make: Callable[[Any, int], Any]) -> Any:
     from keraslite.saving.weights import read_weights
 
     config = archive.read_json(CONFIG)
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise refused(
-            archive.path, f"its {CONFIG!r} does not describe a model but is {describe(config)}"
-        )
-    if not compile:
-        config.pop("compile_config", None)
-    # Optimizer slots may be absent from the file: two for each weight.
-    budget = MemoryBudget(3 * archive.size(WEIGHTS) + _SLACK, archive.path)
-    with safe_mode_scope(safe_mode), archive.member(WEIGHTS) as weights:
-        with budget:
-            model = deserialize_keras_object(
-                config, custom_objects=custom_objects, safe_mode=safe_mode
-            )
-        if not hasattr(model, "load_own_variables"):
-            raise refused(archive.path, f"it does not hold a model but {describe(model)}")
+    with archive.member(WEIGHTS) as weights:
+        model = make(config, archive.size(WEIGHTS))
         _read_assets(model, archive)
         read_weights(model, weights, archive.path)
+    return model
+
+
+def _load_safetensors(path: str, make: Callable[[Any, int], Any], newer: list[str]) -> Any:
+    from keraslite.saving.safetensors_file import read_header, read_safetensors
+
+    metadata, _ = read_header(path)
+    newer += _check_version(path, metadata)
+    if "config" not in metadata:
+        raise ValueError(
+            f"{path!r} holds weights alone. Make the model first, then call "
+            "`model.load_weights(path)`."
+        )
+    model = make(checked_json(metadata["config"], path, "config"), os.path.getsize(path))
+    read_safetensors(model, path)
     return model
 
 
@@ -174,14 +239,20 @@ def save_weights(
     overwrite: bool = True,
     max_shard_size: float | None = None,
     **kwargs: Any,
-) -> None:
-    """Write the weights of a model, and the state of its optimizer, to one file.
+) -> background.Saving | None:
+    """Write the weights of a model, and the state of its optimizer, to one file or several.
 
     Args:
         model: built.
-        filepath: ends in `.weights.h5`.
+        filepath: ends in `.weights.h5`; in `.weights.json` for several files; in
+            `.safetensors`; or in `.h5`, the legacy format (without the optimizer's state).
         overwrite: False raises when the file exists.
-        max_shard_size: only None for now.
+        max_shard_size: in GB; the weights go to files `x_00000.weights.h5`... of at most this
+            size, of which `x.weights.json` is the index.
+        **kwargs: `asynchronous`; see `save_model`.
+
+    Returns:
+        See `save_model`.
 
     Raises:
         ValueError: for another extension, or a model without variables.
@@ -193,19 +264,47 @@ def save_weights(
         >>> model.load_weights("model.weights.h5")
     """
     path = _path(filepath)
-    _only(kwargs, "save_weights", ("overwrite", "max_shard_size"))
-    if max_shard_size is not None:
-        raise ValueError("`max_shard_size` is not supported yet: weights go to one file.")
-    if not path.endswith(".weights.h5"):
+    asynchronous = kwargs.pop("asynchronous", False)
+    _only(kwargs, "save_weights", ("overwrite", "max_shard_size", "asynchronous"))
+    valid = (".weights.h5", ".weights.json", _SAFETENSORS, *_LEGACY)
+    sharded = max_shard_size is not None
+    if not path.endswith(valid[:2] if sharded else valid) or (
+        path.endswith(".weights.json") and not sharded
+    ):
         raise ValueError(
-            f"Weights are saved to a path that ends in `.weights.h5`. Received: filepath={path!r}"
+            "Weights are saved to a path that ends in `.weights.h5`, or with `max_shard_size` in "
+            f"`.weights.json`. Received: filepath={path!r}, max_shard_size={max_shard_size}"
         )
     _check_built(model, "saving its weights")
-    _may_write(path, overwrite)
-    from keraslite.saving.weights import write_weights
+    _check_asynchronous(path, asynchronous)
+    if sharded:
+        from keraslite.saving.sharded import index_of
 
-    with replacing(path) as file:
-        write_weights(model, file)
+        path = index_of(path)
+    _may_write(path, overwrite)
+    write = functools.partial(_write_weights, model, path, max_shard_size)
+    return background.run(model, path, write, asynchronous)
+
+
+def _write_weights(model: Any, path: str, max_shard_size: float | None) -> None:
+    if max_shard_size is not None:
+        from keraslite.saving.sharded import write_shards
+
+        write_shards(model, path, max_shard_size)
+        return
+    with replacing(path, sealed=not path.endswith(_SAFETENSORS)) as file:
+        if path.endswith(".weights.h5"):
+            from keraslite.saving.weights import write_weights
+
+            write_weights(model, file)
+        elif path.endswith(_SAFETENSORS):
+            from keraslite.saving.safetensors_file import write_safetensors
+
+            write_safetensors(model, file, {"keras_version": _FORMAT})
+        else:
+            from keraslite.saving import legacy_h5
+
+            legacy_h5.write_weights(model, file, _FORMAT)
 
 
 def load_weights(
@@ -214,12 +313,15 @@ def load_weights(
     skip_mismatch: bool = False,
     **kwargs: Any,
 ) -> None:
-    """Assign the weights of a model from a `.weights.h5` or `.keras` file.
+    """Assign the weights of a model from a file of any format.
 
     Args:
         model: built, with the layers that the file has.
-        filepath: of the file.
+        filepath: ends in `.weights.h5`, `.keras`, `.weights.json` (the index of several files),
+            `.safetensors` or `.h5` (of Keras 1 and 2, and whole models of Keras 3).
         skip_mismatch: leave layers alone whose weights do not fit, with a warning.
+        **kwargs: `by_name=True`, for `.h5` alone: layers of the same name get their weights,
+            the others are left alone.
 
     Raises:
         FileNotFoundError: if there is no file.
@@ -229,24 +331,38 @@ def load_weights(
         >>> model.load_weights("model.weights.h5")
     """
     path = _path(filepath)
-    _only(kwargs, "load_weights", ("skip_mismatch",))
+    by_name = kwargs.pop("by_name", False)
+    _only(kwargs, "load_weights", ("skip_mismatch", "by_name"))
+    legacy = path.endswith(_LEGACY) and not path.endswith(".weights.h5")
+    if by_name and not legacy:
+        raise ValueError(f"`by_name` is for legacy `.h5` files. Received: filepath={path!r}")
+    if not path.endswith((".keras", ".weights.json", _SAFETENSORS, *_LEGACY)):
+        raise ValueError(
+            "Weights load from `.weights.h5`, `.keras`, `.weights.json`, `.safetensors` and `.h5` "
+            f"files. Received: filepath={path!r}"
+        )
     _check_built(model, "loading weights")
+    _must_exist(path)
     from keraslite.saving.weights import read_weights
 
-    if path.endswith(".keras"):
-        with Reader(path) as archive, archive.member(WEIGHTS) as weights:
-            read_weights(model, weights, path, skip_mismatch)
-    elif path.endswith(".weights.h5"):
-        _must_exist(path)
-        read_weights(model, path, path, skip_mismatch)
-    elif path.endswith((".h5", ".hdf5")):
-        raise ValueError(
-            f"Weights in the legacy HDF5 format are not supported yet. Received: {path!r}"
-        )
-    else:
-        raise ValueError(
-            f"Weights load from `.weights.h5` and `.keras` files. Received: filepath={path!r}"
-        )
+    with loading(path):
+        if path.endswith(".keras"):
+            with Reader(path) as archive, archive.member(WEIGHTS) as weights:
+                read_weights(model, weights, path, skip_mismatch)
+        elif path.endswith(".weights.h5"):
+            read_weights(model, path, path, skip_mismatch)
+        elif path.endswith(".weights.json"):
+            from keraslite.saving.sharded import read_shards
+
+            read_shards(model, path, skip_mismatch)
+        elif path.endswith(_SAFETENSORS):
+            from keraslite.saving.safetensors_file import read_safetensors
+
+            read_safetensors(model, path, skip_mismatch)
+        else:
+            from keraslite.saving import legacy_h5
+
+            legacy_h5.read_weights(model, path, by_name, skip_mismatch)
 
 
 # Assets ----------------------------------------------------------------------------------
@@ -297,6 +413,13 @@ def _only(kwargs: dict[str, Any], function: str, valid: tuple[str, ...]) -> None
         )
 
 
+def _check_asynchronous(path: str, asynchronous: bool) -> None:
+    if asynchronous and path.endswith(_LEGACY) and not path.endswith(".weights.h5"):
+        raise ValueError(
+            f"`asynchronous=True` is for other formats than the legacy `.h5`. Received: {path!r}"
+        )
+
+
 def _check_built(model: Any, doing: str) -> None:
     """Raise unless the model has its variables.
 
@@ -320,24 +443,21 @@ def _must_exist(path: str) -> None:
         raise FileNotFoundError(f"There is no file {path!r}.")
 
 
-def _check_version(archive: Reader) -> str | None:
-    """A sentence for errors when the file is newer than this release; None when not."""
-    if METADATA not in archive.names():
-        return None
-    found = archive.read_json(METADATA)
-    version = found.get("keras_version") if isinstance(found, dict) else None
+def _check_version(path: str, metadata: Any) -> list[str]:
+    """A sentence for errors when the file is newer than this release."""
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     try:
         given = tuple(int(n) for n in str(version).split(".")[:2])
         ours = tuple(int(n) for n in _FORMAT.split(".")[:2])
     except ValueError:
-        return None
+        return []
     if given <= ours:
-        return None
+        return []
     text = short(
-        f"{archive.path!r} was written by Keras {version}; this release reads files up to "
+        f"{path!r} was written by Keras {version}; this release reads files up to "
         f"{_FORMAT}. Upgrade keraslite if it does not load."
     )
     if given[0] > ours[0]:
-        raise ValueError(text)
+        raise LoadError(text)
     warnings.warn(text, stacklevel=4)
-    return text
+    return [text]

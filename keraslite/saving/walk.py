@@ -7,10 +7,14 @@ begin with an underscore last; the elements of a list are named by their class.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from keraslite.core.naming import to_snake_case, unique_among
+from keraslite.core.scopes import Scope, _Current
+from keraslite.core.variable import Variable
 
 _CONTAINERS = (list, tuple, dict, set)
 
@@ -34,7 +38,46 @@ def walk(root: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         >>> [path for path, _ in walk(keras.Sequential([keras.Input((3,)), Dense(2)]))]
         ['', 'layers/dense']
     """
-    yield from _walk(root, path, {})
+    snapshot = Snapshot.current.get()
+    if snapshot is not None and root is snapshot.root and not path:
+        yield from snapshot.found
+    else:
+        yield from _walk(root, path, {})
+
+
+def own_store(saveable: Any) -> dict[str, Any]:
+    """What an object keeps in a file, by number or by its own names."""
+    snapshot = Snapshot.current.get()
+    if snapshot is not None and id(saveable) in snapshot.stores:
+        return snapshot.stores[id(saveable)]
+    store: dict[str, Any] = {}
+    if hasattr(saveable, "save_own_variables"):
+        saveable.save_own_variables(store)
+    return store
+
+
+class Snapshot(Scope):
+    """Inside, files get the state that a model had when this was made.
+
+    Args:
+        root: the model.
+        config: what files say of it.
+    """
+
+    current: _Current[Snapshot] = _Current("snapshot")
+
+    def __init__(self, root: Any, config: Any) -> None:
+        self.root = root
+        self.config = config
+        self.found = list(walk(root))
+        self.stores = {id(saveable): _copied(own_store(saveable)) for _, saveable in self.found}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copied(item) for name, item in value.items()}
+    # A variable makes a copy of its value.
+    return value.numpy() if isinstance(value, Variable) else np.array(value)
 
 
 def _walk(saveable: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:

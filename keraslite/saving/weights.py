@@ -10,7 +10,7 @@ import h5py
 
 from keraslite.core.errors import short
 from keraslite.saving.hdf5 import open_weights, read_variables, write_variables
-from keraslite.saving.walk import walk
+from keraslite.saving.walk import own_store, walk
 
 # State that some versions of Keras write and none needs.
 _OPTIONAL = {"optimizer", "seed_generator", "compile_metrics", "_metrics"}
@@ -22,10 +22,7 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
         for path, saveable in walk(model):
             group = root.create_group(_vars(path))
             group.attrs["name"] = getattr(saveable, "name", type(saveable).__name__)
-            store: dict[str, Any] = {}
-            if hasattr(saveable, "save_own_variables"):
-                saveable.save_own_variables(store)
-            write_variables(group, store)
+            write_variables(group, own_store(saveable))
 
 
 def read_weights(
@@ -44,38 +41,43 @@ def read_weights(
             whose shape does not fit. Nothing is assigned in these cases.
     """
     with open_weights(source, path) as root:
-        found = list(walk(model))
-        groups = {where: _own_group(root, where) for where, _ in found}
-        problems = _differences(root, found, groups)
-        problems += [
-            problem
-            for where, saveable in found
-            if groups[where] is not None
-            for problem in _misfits(saveable, groups[where], where)
-        ]
-        if problems and not skip_mismatch:
-            raise ValueError(_listed(path, model, problems))
-        if problems:
-            warnings.warn(_listed(path, model, problems), stacklevel=3)
-        for where, saveable in found:
-            group = groups[where]
-            if group is None or not hasattr(saveable, "load_own_variables"):
-                continue
-            if skip_mismatch and (_misfits(saveable, group, where) or _lacks(saveable, group)):
-                continue
-            saveable.load_own_variables(read_variables(group, path))
+        assign_weights(model, root, path, skip_mismatch)
+
+
+def assign_weights(model: Any, root: Any, path: str, skip_mismatch: bool = False) -> None:
+    """`read_weights` from an open file, or from a `Tree` that reads like one."""
+    found = list(walk(model))
+    groups = {where: _own_group(root, where) for where, _ in found}
+    problems = _differences(root, found, groups)
+    problems += [
+        problem
+        for where, saveable in found
+        if groups[where] is not None
+        for problem in _misfits(saveable, groups[where], where)
+    ]
+    if problems and not skip_mismatch:
+        raise ValueError(_listed(path, model, problems))
+    if problems:
+        warnings.warn(_listed(path, model, problems), stacklevel=4)
+    for where, saveable in found:
+        group = groups[where]
+        if group is None or not hasattr(saveable, "load_own_variables"):
+            continue
+        if skip_mismatch and (_misfits(saveable, group, where) or _lacks(saveable, group)):
+            continue
+        saveable.load_own_variables(read_variables(group, path, getattr(root, "sealed", False)))
 
 
 def _vars(path: str) -> str:
     return f"{path}/vars" if path else "vars"
 
 
-def _own_group(root: h5py.File, path: str) -> h5py.Group | None:
+def _own_group(root: Any, path: str) -> Mapping[str, Any] | None:
     found = root.get(_vars(path))
-    return found if isinstance(found, h5py.Group) else None
+    return found if isinstance(found, Mapping) else None
 
 
-def _own_variables(saveable: Any) -> list[Any] | None:
+def own_variables(saveable: Any) -> list[Any] | None:
     """The variables that the default methods handle; None for methods of the user."""
     from keraslite.layers.layer import Layer
 
@@ -89,13 +91,13 @@ def _own_variables(saveable: Any) -> list[Any] | None:
     return saveable._variables_in_file()
 
 
-def _lacks(saveable: Any, group: h5py.Group | None) -> bool:
-    own = _own_variables(saveable)
+def _lacks(saveable: Any, group: Mapping[str, Any] | None) -> bool:
+    own = own_variables(saveable)
     return bool(own) and (group is None or not len(group))
 
 
 def _differences(
-    root: h5py.File, found: list[tuple[str, Any]], groups: Mapping[str, h5py.Group | None]
+    root: Any, found: list[tuple[str, Any]], groups: Mapping[str, Mapping[str, Any] | None]
 ) -> list[str]:
     known = {_vars(where) for where, _ in found}
     missing = [where or x.name for where, x in found if _lacks(x, groups[where])]
@@ -103,7 +105,7 @@ def _differences(
 
     def visit(name: str, item: Any) -> None:
         parts = name.split("/")
-        holds = parts[-1] == "vars" and isinstance(item, h5py.Group) and len(item)
+        holds = parts[-1] == "vars" and isinstance(item, Mapping) and len(item)
         if holds and name not in known and not _OPTIONAL.intersection(parts):
             extra.append("/".join(parts[:-1]) or "the model itself")
 
@@ -121,9 +123,9 @@ def _names(paths: list[str]) -> str:
     return shown if len(paths) <= 6 else f"{shown} and {len(paths) - 6} more"
 
 
-def _misfits(saveable: Any, group: h5py.Group, where: str) -> list[str]:
+def _misfits(saveable: Any, group: Mapping[str, Any], where: str) -> list[str]:
     """Variables of another number or shape, for the methods that every layer has."""
-    own = _own_variables(saveable)
+    own = own_variables(saveable)
     if own is None or not len(group):
         return []
     if len(own) != len(group):
@@ -132,7 +134,7 @@ def _misfits(saveable: Any, group: h5py.Group, where: str) -> list[str]:
     problems = []
     for i, variable in enumerate(own):
         item = group.get(str(i))
-        if not isinstance(item, h5py.Dataset):
+        if item is None or isinstance(item, Mapping):
             problems.append(f"the file lacks variable {i} of {where!r} ({variable.path!r})")
         elif tuple(item.shape) != tuple(variable.shape):
             problems.append(

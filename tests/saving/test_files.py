@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -408,35 +404,6 @@ def test_code_in_a_file_runs_only_when_the_user_says_so(tmp_path: Path) -> None:
 
 
 # Saves that are cut short ------------------------------------------------------------------
-
-_WRITER = """
-import sys, numpy as np, keraslite as keras
-from keraslite import layers
-model = keras.Sequential([keras.Input((64,)), layers.Dense(256), layers.Dense(256)], name="net")
-for w in model.weights:
-    w.assign(np.full(w.shape, 1.0))
-model.save(sys.argv[1])
-print("ready", flush=True)
-while True:
-    model.save(sys.argv[1])
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
-def test_kill_inside_a_save_keeps_a_good_file(tmp_path: Path) -> None:
-    path = tmp_path / "m.keras"
-    for delay in (0.0, 0.013, 0.029):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, env=os.environ
-        )
-        assert writer.stdout is not None
-        assert writer.stdout.readline().strip() == b"ready"
-        time.sleep(delay)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
-        model = keras.saving.load_model(path)
-        assert all(np.all(w == 1.0) for w in model.get_weights())
 
 
 def test_a_failing_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

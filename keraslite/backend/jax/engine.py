@@ -159,6 +159,9 @@ class JaxEngine(Engine):
     def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
         return jax.profiler.trace(directory)
 
+    def process_index(self) -> int:
+        return jax.process_index()
+
     def clear(self) -> None:
         masks.clear()
 

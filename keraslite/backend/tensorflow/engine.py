@@ -158,6 +158,13 @@ class TensorflowEngine(Engine):
     def profile(self, directory: str) -> contextlib.AbstractContextManager[Any]:
         return tf.profiler.experimental.Profile(directory)
 
+    def process_index(self) -> int:
+        resolver = tf.distribute.get_strategy().cluster_resolver
+        if resolver is None or not resolver.task_type:
+            return 0
+        chief = "chief" in resolver.cluster_spec().jobs
+        return resolver.task_id + (chief and resolver.task_type == "worker")
+
     def set_mask(self, x: Tensor, mask: Tensor | None) -> None:
         x._keras_mask = mask
 

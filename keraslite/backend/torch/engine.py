@@ -99,6 +99,10 @@ class TorchEngine(contract.Engine):
             on_trace_ready=profiler.tensorboard_trace_handler(directory), record_shapes=True
         )
 
+    def process_index(self) -> int:
+        group = torch.distributed
+        return group.get_rank() if group.is_available() and group.is_initialized() else 0
+
     def clear(self) -> None:
         self._fake_mode = None
         if "torch._dynamo" in sys.modules:

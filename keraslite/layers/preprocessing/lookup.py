@@ -409,11 +409,14 @@ def refuse_vocabulary_path(cls: type, config: dict[str, Any]) -> None:
     Raises:
         UnsafeModelError: nothing is opened on a file's behalf.
     """
-    if isinstance(config.get("vocabulary"), (str, Path)) and is_safe_mode():
+    vocabulary = config.get("vocabulary")
+    if isinstance(vocabulary, dict) and isinstance(vocabulary.get("config"), dict):
+        vocabulary = vocabulary["config"].get("value")
+    if isinstance(vocabulary, (str, bytes, Path)) and is_safe_mode():
         raise UnsafeModelError(
             short(
                 f"{cls.__name__}: the config names the vocabulary file "
-                f"{str(config['vocabulary'])[:120]!r}, and reading files on behalf of a config is "
+                f"{str(vocabulary)[:120]!r}, and reading files on behalf of a config is "
                 "not safe. If you trust its source, pass `safe_mode=False`; otherwise make the "
                 "layer yourself with `vocabulary=path`."
             )

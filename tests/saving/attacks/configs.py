@@ -1,0 +1,291 @@
+"""Descriptions of objects that ask for more than a model needs, by class of attack.
+
+Each is put into every place where a file or a text may describe an object: see `PLACES`.
+"""
+
+from __future__ import annotations
+
+import base64
+import marshal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Form = Any
+
+
+def _object(module: Any, name: Any, config: Any = None, registered: Any = None) -> Form:
+    return {
+        "module": module,
+        "class_name": name,
+        "config": {} if config is None else config,
+        "registered_name": registered,
+    }
+
+
+def _function(name: Any, module: Any = "builtins") -> Form:
+    return _object(module, "function", name, "function")
+
+
+def _layer(name: str, **config: Any) -> Form:
+    return _object("keras.layers", name, {"name": "bad", **config})
+
+
+def _code(canary: Path) -> str:
+    """A function that leaves a trace, as text that Python can run again."""
+    source = f"(lambda x: open({str(canary / 'ran')!r}, 'w').close())"
+    code = compile(source, "stranger", "eval").co_consts[0]
+    return base64.b64encode(marshal.dumps(code)).decode()
+
+
+def _pickle(canary: Path) -> str:
+    """A pickle that leaves a trace."""
+    call = f"cposix\nmkdir\n(S{str(canary / 'ran')!r}\ntR."
+    return base64.b64encode(call.encode()).decode()
+
+
+def forms(canary: Path) -> dict[str, Form]:
+    """`advisory: what it does` -> description."""
+    code, packed = _code(canary), _pickle(canary)
+    lambda_form = {"class_name": "__lambda__", "config": {"code": code, "defaults": None}}
+    words, url = str(canary / "words.txt"), "https://canary.invalid/words.txt"
+    dense = {"units": 2, "name": "bad"}
+    found: dict[str, Form] = {}
+
+    def add(advisory: str, **cases: Form) -> None:
+        found.update({f"{advisory} {name}": form for name, form in cases.items()})
+
+    # Python code in the file.
+    add(
+        "CVE-2024-3660",
+        layer=_layer("Lambda", function=lambda_form),
+        old=_layer("Lambda", function=[code, None, None], function_type="lambda"),
+        plain=lambda_form,
+        value={"class_name": "__lambda__", "config": {"value": [code, None, None]}},
+        shape=_layer("Lambda", function=_function("relu"), output_shape=lambda_form),
+        mask=_layer("Lambda", function=_function("relu"), mask=lambda_form),
+        arguments=_layer("Lambda", function=_function("relu"), arguments={"x": lambda_form}),
+        activation=_layer("Dense", units=2, activation=lambda_form),
+        initializer=_layer("Dense", units=2, kernel_initializer=lambda_form),
+        wrapped=_layer("TimeDistributed", layer=_layer("Lambda", function=lambda_form)),
+        pipeline=_layer("Pipeline", layers=[_layer("Lambda", function=lambda_form)]),
+        cell=_layer("RNN", cell=_layer("Lambda", function=lambda_form)),
+        tuple=_layer(
+            "Lambda", function={"class_name": "__tuple__", "config": {"value": [lambda_form]}}
+        ),
+        standardize=_layer("TextVectorization", standardize=lambda_form),
+        dtype=_layer("Dense", units=2, dtype=lambda_form),
+        schedule=_object("keras.optimizers", "SGD", {"learning_rate": lambda_form}),
+    )
+    add(
+        "CVE-2025-9905",
+        named=_layer("Lambda", function="run", function_type="function", module="canary_module"),
+        dotted=_layer("Lambda", function="canary_module.run", function_type="function"),
+        raw=_layer("Lambda", function=_function("run", "canary_module")),
+    )
+    # Names of code that is somewhere on the machine.
+    add(
+        "CVE-2025-1550",
+        system=_object("os", "system", {"command": "true"}),
+        system_function=_function("system", "os"),
+        popen=_object("subprocess", "Popen", {"args": "true"}),
+        eval=_function("eval"),
+        exec=_object("builtins", "exec", {"source": "1"}),
+        open=_object("builtins", "open", {"file": str(canary / "ran")}),
+        import_=_object("builtins", "__import__", {"name": "canary_module"}),
+        builtins=_object("keras.layers", "__builtins__"),
+        type=_object("builtins", "type"),
+        class_=_object("canary_module", "Canary"),
+        function=_function("run", "canary_module"),
+        registered=_object("canary_module", "Canary", {}, "canary_module>Canary"),
+        no_module=_object(None, "Canary", {}, "canary_module>Canary"),
+        dotted=_object(None, "canary_module.Canary"),
+        dotted_function=_function("canary_module.run"),
+        numpy=_object("numpy", "load", {"file": str(canary / "array.npy")}),
+        pickle=_object("pickle", "loads", {"data": packed}),
+        importlib=_object("importlib", "import_module", {"name": "canary_module"}),
+        path=_object("pathlib", "Path", {"args": str(canary)}),
+        inner=_object("keras.layers.canary_module", "Canary"),
+        private=_object("keras.src.layers", "canary_module.Canary"),
+        plain=_object("keras.src.saving.serialization_lib", "_retrieve_class_or_fn"),
+        metric=_object("keras.metrics", "MeanMetricWrapper", {"fn": _function("system", "os")}),
+        activation=_layer("Activation", activation=_function("system", "os")),
+        jax=_layer("JaxLayer", call_fn=_function("run", "canary_module")),
+    )
+    # Functions of the framework itself that do more than compute.
+    for module, names in {
+        "keras.utils": "get_file set_random_seed plot_model image_dataset_from_directory",
+        "keras.src.utils.file_utils": "get_file extract_open_archive",
+        "keras.config": "enable_unsafe_deserialization set_floatx disable_traceback_filtering",
+        "keras.src.backend.config": "set_floatx set_image_data_format",
+        "keras.datasets.mnist": "load_data",
+        "keras.applications": "ResNet50 MobileNetV3Small",
+        "keras.saving": "load_model save_model register_keras_serializable KerasFileEditor",
+        "keras.models": "load_model clone_model model_from_json",
+        "keras.layers": "deserialize",
+        "keras.losses": "get deserialize",
+        "keras.distribution": "initialize set_distribution",
+        "keras.callbacks": "CSVLogger BackupAndRestore RemoteMonitor LambdaCallback TensorBoard",
+        "keras.export": "ExportArchive",
+        "keras.tree": "map_structure",
+        "keras.preprocessing.image": "load_img",
+        "keras.src.saving.saving_lib": "load_model load_weights_only",
+        "keras.ops": "custom_gradient vectorized_map convert_to_numpy",
+        "keras.src.ops.core": "Map WhileLoop Scan Cond Vectorize",
+        "keraslite.utils": "get_file",
+        "keraslite.config": "enable_unsafe_deserialization",
+        "keraslite.core.lambdas": "load_lambda",
+        "keraslite.backend": "engine",
+    }.items():
+        for name in names.split():
+            add("CVE-2025-8747", **{f"{module}.{name}": _object(module, name, {"name": words})})
+            if name[0].islower():
+                add("CVE-2025-9906", **{f"{module}.{name}": _function(name, module)})
+    # Programs in formats of other frameworks.
+    add(
+        "CVE-2025-49655",
+        module=_layer("TorchModuleWrapper", module=packed),
+        nested=_layer("TimeDistributed", layer=_layer("TorchModuleWrapper", module=packed)),
+        bytes=_layer(
+            "TorchModuleWrapper",
+            module={"class_name": "__bytes__", "config": {"value": packed}},
+        ),
+        private=_object("keras.src.utils.torch_utils", "TorchModuleWrapper", {"module": packed}),
+    )
+    add(
+        "CVE-2026-1462",
+        saved_model=_layer("TFSMLayer", filepath=str(canary)),
+        private=_object("keras.src.export.tfsm_layer", "TFSMLayer", {"filepath": str(canary)}),
+        wrapped=_layer("Bidirectional", layer=_layer("TFSMLayer", filepath=str(canary))),
+        jax=_layer("JaxLayer", call_fn=_function("relu"), params={}),
+        flax=_layer("FlaxLayer", module=_object("flax.linen", "Dense", {"features": 2})),
+    )
+    # Paths and addresses where values belong.
+    as_array = {"class_name": "__numpy__", "config": {"value": words, "dtype": "string"}}
+    as_bytes = {"class_name": "__bytes__", "config": {"value": words}}
+    add(
+        "CVE-2025-12058",
+        strings=_layer("StringLookup", vocabulary=words),
+        integers=_layer("IntegerLookup", vocabulary=words),
+        text=_layer("TextVectorization", vocabulary=words),
+        url=_layer("StringLookup", vocabulary=url),
+        file_url=_layer("StringLookup", vocabulary=f"file://{words}"),
+        text_url=_layer("TextVectorization", vocabulary=url),
+        array=_layer("StringLookup", vocabulary=as_array),
+        bytes=_layer("StringLookup", vocabulary=as_bytes),
+        text_bytes=_layer("TextVectorization", vocabulary=as_bytes),
+        no_module=_object(None, "StringLookup", {"vocabulary": words}),
+        text_no_module=_object(None, "TextVectorization", {"vocabulary": words}),
+        wrapped=_layer("TimeDistributed", layer=_layer("IntegerLookup", vocabulary=words)),
+        pipeline=_layer("Pipeline", layers=[_layer("StringLookup", vocabulary=words)]),
+        frequencies=_layer("StringLookup", vocabulary=["a"], idf_weights=words),
+        boundaries=_layer("Discretization", bin_boundaries=words),
+        features=_object(
+            "keras.utils",
+            "FeatureSpace",
+            {
+                "features": {
+                    "a": _object(
+                        "keras.src.layers.preprocessing.feature_space",
+                        "Feature",
+                        {
+                            "dtype": "string",
+                            "preprocessor": _layer("StringLookup", vocabulary=words),
+                            "output_mode": "int",
+                        },
+                        "Feature",
+                    )
+                }
+            },
+        ),
+    )
+    # Depth, length and types that no writer of files makes.
+    deep: Any = _layer("Dense", units=2)
+    for _ in range(240):
+        deep = _layer("TimeDistributed", layer=deep)
+    long = "A" * 10**6
+    add(
+        "A16",
+        deep=deep,
+        class_=_object("keras.layers", long),
+        module=_object(long, "Dense", dense),
+        registered=_object(None, long, {}, long),
+        function=_function(long),
+        argument=_layer("Dense", units=2, **{long: 1}),
+        units=_layer("Dense", units=long),
+        activation=_layer("Dense", units=2, activation=long),
+        name=_object("keras.layers", "Dense", {"units": -1, "name": long}),
+        bytes={"class_name": "__bytes__", "config": {"value": 3}},
+        slice={"class_name": "__slice__", "config": {}},
+        tuple={"class_name": "__tuple__", "config": {"value": 3}},
+        tensor={"class_name": "__tensor__", "config": {"value": [[1], [2, 3]], "dtype": "int32"}},
+        dtype={"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}},
+        symbol={"class_name": "__keras_tensor__", "config": {"shape": 3}},
+        number=_object("keras.layers", 3),
+        list=_object("keras.layers", ["Dense"], dense),
+        module_number=_object(3, "Dense", dense),
+        registered_number=_object("keras.layers", "Dense", dense, ["x"]),
+        config_list=_object("keras.layers", "Dense", [1]),
+        config_text=_object("keras.layers", "Dense", "units"),
+        function_number=_function(3),
+        no_units=_layer("Dense"),
+        policy=_layer("Dense", units=2, dtype=_object("keras", "DTypePolicy", {"name": 3})),
+        strings={
+            "class_name": "__numpy__",
+            "config": {"value": ["b"] * 5000 + ["a" * 200_000], "dtype": "string"},
+        },
+        strings_as_numbers={
+            "class_name": "__numpy__",
+            "config": {"value": ["1"] * 5000 + ["1" * 200_000], "dtype": "float32"},
+        },
+    )
+    return found
+
+
+# Where a description stands -----------------------------------------------------------------
+
+
+def sequential(layers: list[Form], **more: Any) -> Form:
+    """A `Sequential` on three inputs."""
+    start = _object(
+        "keras.layers", "InputLayer", {"batch_shape": [None, 3], "dtype": "float32", "name": "in"}
+    )
+    form = _object("keras", "Sequential", {"name": "net", "layers": [start, *layers]})
+    return {**form, **more}
+
+
+def _functional(form: Form) -> Form:
+    """A graph whose only call has the form among its arguments."""
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 3], "dtype": "float32", "keras_history": ["in", 0, 0]},
+    }
+    start = _object(
+        "keras.layers", "InputLayer", {"batch_shape": [None, 3], "dtype": "float32", "name": "in"}
+    )
+    call = {
+        **_object("keras.layers", "Dense", {"units": 2, "name": "d"}),
+        "name": "d",
+        "inbound_nodes": [{"args": [tensor], "kwargs": {"training": form}}],
+    }
+    config = {
+        "name": "net",
+        "layers": [{**start, "name": "in", "inbound_nodes": []}, call],
+        "input_layers": [["in", 0, 0]],
+        "output_layers": [["d", 0, 0]],
+    }
+    return _object("keras.src.models.functional", "Functional", config, "Functional")
+
+
+_DENSE = _object("keras.layers", "Dense", {"units": 2, "name": "d"})
+
+#: Makes a whole description around a form.
+PLACES: dict[str, Callable[[Form], Form]] = {
+    "root": lambda form: form,
+    "layer": lambda form: sequential([form]),
+    "argument": lambda form: sequential(
+        [_object("keras.layers", "Dense", {"units": 2, "name": "d", "activation": form})]
+    ),
+    "loss": lambda form: sequential([_DENSE], compile_config={"loss": form, "optimizer": "sgd"}),
+    "call": _functional,
+}

@@ -1,0 +1,163 @@
+"""Faults: damaged files, killed saves, full disks, saves in the background."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keraslite as keras
+from keraslite.backend import engine
+from keraslite.saving import seal
+from tests.saving import faults
+
+FORMATS = faults.FORMATS
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "changes", [faults.bit_flips(40), faults.truncations(20)], ids=["bit flips", "truncations"]
+)
+def test_damage_is_named_and_never_loads(tmp_path: Path, name: str, changes: object) -> None:
+    found = faults.damage(tmp_path, name, changes)
+    assert set(found) <= {"named", "right"}
+    assert found["named"] >= 0.9 * found.total()
+
+
+@pytest.mark.skipif(engine.capabilities.trainable, reason="one engine is enough")
+def test_kills_leave_the_old_file_or_the_new_one() -> None:
+    """At the steps of each save, and at random moments; one process forks them all.
+
+    Nor does saving import an engine that is not in use.
+    """
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "KERAS_BACKEND": "numpy", "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.saving.faults", "3", "0"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4 * len(FORMATS) + 1
+    assert [line for line in lines if not line.endswith(",0")] == []
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow beyond some bytes; Python makes the signal an error of the disk."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_keeps_the_old_file(
+    tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / name
+    faults.save(faults.model(100.0), path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    request.getfixturevalue("small_disk")
+    with pytest.raises(OSError, match="Cannot write"):
+        faults.save(faults.model(200.0), path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    kept = faults.load(path)
+    assert faults.same(faults.content(kept), faults.content(faults.model(100.0)))
+
+
+def test_mode_bits_are_kept_and_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    faults.save(faults.model(), path)
+    path.chmod(0o640)
+    faults.save(faults.model(), path)
+    assert path.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(OSError, match="none"):
+        faults.save(faults.model(), tmp_path / "none" / "m.keras")
+
+
+def test_seals(tmp_path: Path) -> None:
+    """At the end or where the writer left a place, over many blocks, and none is none."""
+    for text in (b"", b"x" * 100, b"{%s}" % seal.BLANK.encode(), os.urandom(3 * seal._BLOCK + 5)):
+        path = tmp_path / "file"
+        path.write_bytes(text)
+        with open(path, "r+b") as file:
+            assert seal.is_whole(file) in (None, False)
+            seal.seal(file)
+            assert seal.check(file, str(path))
+            for place in (0, len(text) // 2, -30):
+                file.seek(place % path.stat().st_size)
+                old = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([old[0] ^ 4]))
+                assert not seal.is_whole(file)
+                file.seek(place % path.stat().st_size)
+                file.write(old)
+
+
+# In the background -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in FORMATS if n != "m.h5"])
+def test_a_background_save_has_the_state_of_its_start(tmp_path: Path, name: str) -> None:
+    model = faults.model(100.0)
+    if name.endswith(".json"):
+        saving = model.save_weights(tmp_path / name, max_shard_size=400 / 2**30, asynchronous=True)
+    else:
+        save = model.save_weights if ".weights." in name else model.save
+        saving = save(tmp_path / name, asynchronous=True)
+    for variable in model.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))
+    saving.join()
+    assert saving.done
+    found, expected = faults.load(tmp_path / name), faults.model(100.0)
+    assert faults.same(faults.content(found), faults.content(expected))
+
+
+def test_errors_of_background_saves_surface(tmp_path: Path) -> None:
+    model = faults.model()
+    bad = tmp_path / "none" / "m.keras"
+    with pytest.raises(OSError, match="none"):
+        model.save(bad, asynchronous=True).join()
+    model.save(bad, asynchronous=True)
+    with pytest.raises(OSError, match="none"):
+        model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="asynchronous"):
+        model.save(tmp_path / "m.h5", asynchronous=True)
+
+
+def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine.process_index() == 0
+    monkeypatch.setattr(type(engine), "process_index", lambda self: 1)
+    faults.model().save(tmp_path / "m.keras")
+    assert not list(tmp_path.iterdir())
+
+
+def test_initial_values_are_not_made_for_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making them takes longer than reading the file."""
+    path = tmp_path / "m.keras"
+    faults.save(faults.model(5.0), path)
+    made: list[object] = []
+    for name in ("GlorotUniform", "Zeros"):
+        cls = getattr(keras.initializers, name)
+        monkeypatch.setattr(
+            cls, "__call__", lambda self, *args, call=cls.__call__, **kwargs: (
+                made.append(self), call(self, *args, **kwargs))[1]
+        )  # fmt: skip
+    loaded = keras.saving.load_model(path, compile=False)
+    assert not made
+    assert all(type(v) is keras.Variable for v in loaded.variables)
+    np.testing.assert_array_equal(loaded.layers[0].kernel, np.full((5, 7), 5.0, "float32"))
