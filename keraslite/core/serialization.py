@@ -457,7 +457,7 @@ def parse_json(text: bytes | str, what: str = "The text") -> Any:
         BadConfigError: if it is no JSON.
     """
     marks = (b"[", b"{", b",", b":") if isinstance(text, bytes) else ("[", "{", ",", ":")
-    number = sum(text.count(mark) for mark in marks)  # type: ignore[arg-type]
+    number = sum(text.count(mark) for mark in marks)  # type: ignore[arg-type, misc]
     if number > _VALUES:
         raise UnsafeModelError(f"{what} holds about {number:,} values; the limit is {_VALUES:,}.")
     try:

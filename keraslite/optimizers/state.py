@@ -251,7 +251,7 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
     def save_own_variables(self, store: Any) -> None:
         """Put the values of `variables` into `store`, under `"0"`, `"1"`..."""
         for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Take the values of `variables` from `store`; warns and leaves them if it has others."""
