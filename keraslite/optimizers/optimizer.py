@@ -19,13 +19,8 @@ from keraslite.core.variable import Variable
 from keraslite.optimizers.branches import either
 from keraslite.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from keraslite.optimizers.groups import check_groups
+from keraslite.optimizers.old_names import OLD_ARGUMENTS, renamed
 from keraslite.optimizers.state import MISSING_RATE, OptimizerState
-
-_OLD_ARGUMENTS = {
-    "lr": "It is called `learning_rate` now.",
-    "decay": "Pass `learning_rate=keras.optimizers.schedules.InverseTimeDecay(learning_rate, "
-    "decay_steps=1, decay_rate=decay)`; decay of weights is `weight_decay`.",
-}
 
 
 class Options(TypedDict, total=False):
@@ -42,25 +37,6 @@ class Options(TypedDict, total=False):
     gradient_accumulation_steps: int | None
     name: str | None
     groups: dict[str, dict[str, Any]] | None
-
-
-def _renamed(old: str) -> property:
-    """An attribute that optimizers of Keras 2 had: reading and setting it says what to use.
-
-    Classes of users may have one of the name.
-    """
-
-    def read(self: Optimizer) -> Any:
-        if old in vars(self):
-            return vars(self)[old]
-        raise AttributeError(f"{type(self).__name__} has no `{old}`. {_OLD_ARGUMENTS[old]}")
-
-    def write(self: Optimizer, value: Any) -> None:
-        if type(self).__module__.startswith("keraslite."):
-            read(self)
-        vars(self)[old] = value
-
-    return property(read, write)
 
 
 class Optimizer(OptimizerState):
@@ -166,7 +142,7 @@ class Optimizer(OptimizerState):
         )
 
     def _reject(self, kwargs: dict[str, Any]) -> None:
-        for old, hint in _OLD_ARGUMENTS.items():
+        for old, hint in OLD_ARGUMENTS.items():
             if old in kwargs:
                 raise ValueError(f"{type(self).__name__} has no argument `{old}`. {hint}")
         if kwargs:
@@ -438,7 +414,7 @@ class Optimizer(OptimizerState):
                 if id(variable) in wanted:
                     variable.assign(average.value)
 
-    lr, decay = _renamed("lr"), _renamed("decay")
+    lr, decay = renamed("lr"), renamed("decay")
 
     # Loss scaling, stateless use, state ------------------------------------------
 

@@ -1,0 +1,85 @@
+"""Masks end to end, from `Embedding` or `Masking` to losses and metrics, against Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraslite
+from tests.layers.test_table import keras
+
+RNG = np.random.default_rng(2)
+IDS = np.array([[3, 1, 0, 2, 0], [0, 4, 4, 1, 2], [5, 0, 0, 0, 0], [1, 2, 3, 4, 5]], "int32")
+STEPS = (IDS[..., None] * RNG.uniform(0.5, 1.0, (4, 5, 3))).astype("float32")
+TARGETS = RNG.integers(0, 3, (4, 5, 1)).astype("int32")
+
+# What stands between the masked input and the outputs of every step.
+MIDDLES: dict[str, Callable[[Any, Any], Any]] = {
+    "LSTM": lambda L, x: L.LSTM(4, return_sequences=True)(x),
+    "GRU backwards": lambda L, x: L.GRU(4, return_sequences=True, go_backwards=True)(x),
+    "Bidirectional": lambda L, x: L.Bidirectional(L.LSTM(4, return_sequences=True))(x),
+    "stack": lambda L, x: L.RNN([L.GRUCell(4), L.LSTMCell(3)], return_sequences=True)(x),
+    "attention": lambda L, x: L.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True),
+    "dot": lambda L, x: L.Attention()([x, x]),
+    "through": lambda L, x: L.Dropout(0.0)(
+        L.Activation("tanh")(L.LayerNormalization()(L.Dense(4)(x)))
+    ),
+    "time": lambda L, x: L.TimeDistributed(L.Dense(4))(x),
+    "statistics": lambda L, x: L.BatchNormalization()(x),
+    "sum": lambda L, x: L.Add()([x, L.Dense(4)(x)]),
+    "side by side": lambda L, x: L.Concatenate()([x, L.SimpleRNN(3, return_sequences=True)(x)]),
+}
+
+
+def model_of(k: Any, middle: Callable[[Any, Any], Any], embedded: bool) -> Any:
+    inputs = k.Input((5,), dtype="int32") if embedded else k.Input((5, 3))
+    if embedded:
+        x = k.layers.Embedding(6, 4, mask_zero=True)(inputs)
+    else:
+        x = k.layers.Dense(4)(k.layers.Masking()(inputs))
+    outputs = k.layers.Dense(3, activation="softmax")(middle(k.layers, x))
+    model = k.Model(inputs, outputs)
+    model.compile(
+        k.optimizers.SGD(0.5),
+        "sparse_categorical_crossentropy",
+        metrics=["sparse_categorical_accuracy"],
+        weighted_metrics=[k.metrics.SparseCategoricalCrossentropy(name="weighted")],
+    )
+    return model
+
+
+@pytest.mark.parametrize("embedded", [True, False], ids=["Embedding", "Masking"])
+@pytest.mark.parametrize("name", MIDDLES)
+def test_losses_and_metrics_skip_masked_steps(name: str, embedded: bool) -> None:
+    inputs = IDS if embedded else STEPS
+    weights, found = None, []
+    for k in (keraslite, keras):
+        model = model_of(k, MIDDLES[name], embedded)
+        if weights is None:
+            weights = [RNG.normal(size=w.shape) * 0.5 for w in model.weights]
+            if name == "statistics":
+                weights[-3] = np.abs(weights[-3]) + 0.5  # a variance
+        model.set_weights(weights)
+        found.append(model.evaluate(inputs, TARGETS, batch_size=2, verbose=0, return_dict=True))
+    ours, theirs = found
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        np.testing.assert_allclose(ours[key], value, rtol=1e-5, atol=1e-6, err_msg=key)
+
+
+@pytest.mark.requires("trainable")
+@pytest.mark.parametrize("name", ["LSTM", "attention", "statistics"])
+def test_a_step_of_training_skips_masked_steps(name: str) -> None:
+    weights, found = None, []
+    for k in (keraslite, keras):
+        model = model_of(k, MIDDLES[name], True)
+        if weights is None:
+            weights = [np.abs(RNG.normal(size=w.shape)) * 0.5 for w in model.weights]
+        model.set_weights(weights)
+        model.fit(IDS, TARGETS, batch_size=4, epochs=1, verbose=0)
+        found.append(model.get_weights())
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
