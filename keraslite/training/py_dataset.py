@@ -27,7 +27,9 @@ class PyDataset:
 
     Attributes:
         timeout: seconds that `fit` waits for a batch of a worker before it ends with an error.
-            None, the default, has no limit; there is a warning after 10 seconds.
+            None, the default, has no limit for a worker that does something (there is a warning
+            after 8 seconds), but ends `fit` when it slept through all of them (on Linux, which
+            tells). `float("inf")` waits for ever.
 
     Example:
         >>> class Squares(keras.utils.PyDataset):

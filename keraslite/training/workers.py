@@ -21,13 +21,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from keraslite.core.errors import short
 from keraslite.training.py_dataset import PyDataset
 
-#: Seconds of waiting for one batch after which a warning says for whom.
-PATIENCE = 10.0
+#: Seconds of waiting for one batch after which a worker that sleeps all the time hangs, and a
+#: warning says for whom else it is waited.
+PATIENCE = 8.0
 #: Bytes from which on an array is worth memory of its own on its way between processes.
 _LARGE = 2**18
 
@@ -46,17 +48,15 @@ class Workers:
         self._dataset = dataset
         self._name = type(dataset).__name__
         self._tasks: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
-        self._busy: dict[int, str] = {}
+        self._busy: dict[int, _Worker] = {}
         self._processes: list[_Process] = []
         self._count = max(dataset.workers, 1)
         for number in range(1, self._count + 1):
-            if dataset.use_multiprocessing:
-                self._processes.append(process := _Process(number))
-                task: tuple[str, Callable[[int], Any]] = (process.name, process.fetch)
-            else:
-                task = (f"worker thread {number}", dataset.__getitem__)
+            process = _Process(number) if dataset.use_multiprocessing else None
+            if process is not None:
+                self._processes.append(process)
             # A daemon: one that hangs must not keep the program from ending.
-            threading.Thread(target=self._work, args=task, daemon=True).start()
+            threading.Thread(target=self._work, args=(number, process), daemon=True).start()
 
     def batches(self, order: Iterable[int]) -> Iterator[Any]:
         """The batches at these indices, in order, while workers fetch the next ones."""
@@ -89,7 +89,13 @@ class Workers:
         for process in self._processes:
             process.end()
 
-    def _work(self, worker: str, fetch: Callable[[int], Any]) -> None:
+    def _work(self, number: int, process: _Process | None) -> None:
+        if process is None:
+            name, place = f"worker thread {number}", f"self/task/{threading.get_native_id()}"
+            fetch: Callable[[int], Any] = self._dataset.__getitem__
+        else:
+            name, place, fetch = process.name, process.pid, process.fetch
+        worker = _Worker(name, f"/proc/{place}/schedstat")
         while (task := self._tasks.get()) is not None:
             index, future = task
             if not future.set_running_or_notify_cancel():
@@ -100,7 +106,7 @@ class Workers:
             except BaseException as error:  # noqa: BLE001 - whatever it is, `fit` raises it
                 failure = RuntimeError(
                     short(
-                        f"Batch {index} of `{self._name}` could not be fetched by {worker}: "
+                        f"Batch {index} of `{self._name}` could not be fetched by {name}: "
                         + (str(error) if self._processes else summary(error))
                     )
                 )
@@ -110,26 +116,50 @@ class Workers:
 
     def _result(self, index: int, future: Future) -> Any:
         limit = self._dataset.timeout
-        if limit is None or limit > PATIENCE:
+        waited = 0.0
+        while True:
+            before = self._turns(index)
+            patience = PATIENCE if limit is None else min(PATIENCE, limit - waited)
             with contextlib.suppress(TimeoutError):
-                return future.result(PATIENCE)
-            warnings.warn(
-                f"{self._late(index, PATIENCE)} The attribute `timeout` of a `PyDataset` sets a "
-                "limit in seconds.",
-                stacklevel=2,
-            )
-            limit = None if limit is None else limit - PATIENCE
-        try:
-            return future.result(limit)
-        except TimeoutError:
-            raise TimeoutError(
-                f"{self._late(index, self._dataset.timeout)} It hangs, or the attribute `timeout` "
-                "of the data set must be larger."
-            ) from None
+                return future.result(patience)
+            waited += patience
+            if limit is None and before is not None and self._turns(index) == before:
+                raise TimeoutError(
+                    f"{self._late(index, waited)} It hangs: it did nothing at all. If it waits "
+                    "for something slow, set the attribute `timeout` of the data set to the "
+                    "seconds that a batch may take."
+                )
+            if limit is not None and waited >= limit:
+                raise TimeoutError(
+                    f"{self._late(index, waited)} It hangs, or the attribute `timeout` of the "
+                    "data set must be larger."
+                )
+            if waited == PATIENCE:
+                warnings.warn(
+                    f"{self._late(index, waited)} The attribute `timeout` of a `PyDataset` sets "
+                    "a limit in seconds.",
+                    stacklevel=2,
+                )
 
-    def _late(self, index: int, seconds: float | None) -> str:
-        worker = self._busy.get(index, "its worker")
-        return f"Batch {index} of `{self._name}` was not fetched by {worker} in {seconds:g} s."
+    def _turns(self, index: int) -> str | None:
+        """Changes with every turn that the worker of a batch gets; None where nobody knows."""
+        worker = self._busy.get(index)
+        try:
+            return None if worker is None else Path(worker.schedule).read_text()
+        except OSError:
+            return None  # Not Linux, or its end is just being noticed.
+
+    def _late(self, index: int, seconds: float) -> str:
+        worker = self._busy.get(index)
+        name = "its worker" if worker is None else worker.name
+        return f"Batch {index} of `{self._name}` was not fetched by {name} in {seconds:g} s."
+
+
+class _Worker(NamedTuple):
+    """A worker's name in messages, and the file with how often the system gave it a turn."""
+
+    name: str
+    schedule: str
 
 
 def summary(error: BaseException) -> str:
@@ -166,7 +196,8 @@ class _Process:
         self._process.start()
         # So that the pipe ends when the process does.
         theirs.close()
-        self.name = f"worker process {number} (pid {self._process.pid})"
+        self.pid = str(self._process.pid)
+        self.name = f"worker process {number} (pid {self.pid})"
 
     def fetch(self, index: int) -> Any:
         """The batch at an index."""

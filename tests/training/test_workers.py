@@ -67,10 +67,12 @@ def test_batches_come_in_order_and_see_what_changes_between_passes(kind: str) ->
 
 
 FAULTS = [
+    ("thread", "sleeps", TimeoutError, "did nothing at all"),
+    ("process", "sleeps", TimeoutError, "did nothing at all"),
     ("thread", "raises", RuntimeError, "KeyError: 'bad row'"),
-    ("thread", "hangs", TimeoutError, "in 0.2 s"),
+    ("thread", "hangs", TimeoutError, ""),
     ("process", "raises", RuntimeError, "KeyError: 'bad row'"),
-    ("process", "hangs", TimeoutError, "in 0.2 s"),
+    ("process", "hangs", TimeoutError, ""),
     ("process", "is killed", RuntimeError, "died .exit code -9"),
     ("process", "exits", RuntimeError, "died .exit code 3"),
     ("process", "cannot be pickled", RuntimeError, "[Pp]ickle"),
@@ -79,13 +81,20 @@ FAULTS = [
 
 @pytest.mark.parametrize(("kind", "fault", "error", "message"), FAULTS)
 def test_faults_name_data_batch_and_worker(
-    kind: str, fault: str, error: type[Exception], message: str, model: Any
+    kind: str,
+    fault: str,
+    error: type[Exception],
+    message: str,
+    model: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dataset = Faulty(fault, workers=2, use_multiprocessing=kind == "process")
-    # Not from the start of a process on.
-    dataset.timeout = 0.2 if kind == "thread" else None
-    if fault == "hangs" and kind == "process":
-        dataset.timeout, message = 3.0, "in 3 s"
+    if fault == "sleeps":
+        # Without a limit. A process must have begun by then.
+        monkeypatch.setattr(workers_module, "PATIENCE", 0.4 if kind == "thread" else 2.0)
+    elif fault == "hangs":
+        dataset.timeout = 0.2 if kind == "thread" else 3.0
+        message = f"in {dataset.timeout:g} s"
     begin = time.monotonic()
     pattern = rf"Batch {FAULTY} of `Faulty` .*worker {kind} [12].*{message}"
     with pytest.raises(error, match=pattern) as raised:
@@ -95,8 +104,8 @@ def test_faults_name_data_batch_and_worker(
     use(model, Faulty(workers=2))
 
 
-def test_a_batch_that_comes_late_has_a_warning(monkeypatch: Any, model: Any) -> None:
-    monkeypatch.setattr(workers_module, "PATIENCE", 0.1)
+def test_a_batch_that_comes_late_has_a_warning(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
+    monkeypatch.setattr(workers_module, "PATIENCE", 0.2)
     with pytest.warns(UserWarning, match=rf"Batch {FAULTY} of `Faulty`.*worker thread [12]"):
         use(model, Faulty("is slow", workers=2))
 

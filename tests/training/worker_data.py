@@ -35,10 +35,11 @@ class Faulty(PyDataset):
     def __getitem__(self, index: int) -> Any:
         if index == FAULTY and self.fault == "raises":
             raise KeyError("bad row")
-        if index == FAULTY and self.fault == "hangs":
+        if index == FAULTY and self.fault in ("hangs", "sleeps"):
             time.sleep(100)
         if index == FAULTY and self.fault == "is slow":
-            time.sleep(0.3)
+            for _ in range(50):  # With a turn every now and then.
+                time.sleep(0.01)
         if index == FAULTY and self.fault == "is killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if index == FAULTY and self.fault == "exits":
