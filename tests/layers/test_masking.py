@@ -16,21 +16,27 @@ IDS = np.array([[3, 1, 0, 2, 0], [0, 4, 4, 1, 2], [5, 0, 0, 0, 0], [1, 2, 3, 4, 
 STEPS = (IDS[..., None] * RNG.uniform(0.5, 1.0, (4, 5, 3))).astype("float32")
 TARGETS = RNG.integers(0, 3, (4, 5, 1)).astype("int32")
 
+
+def _through(layers: Any, x: Any) -> Any:
+    y = layers.Activation("tanh")(layers.LayerNormalization()(layers.Dense(4)(x)))
+    y = layers.Add()([x, layers.TimeDistributed(layers.Dense(4))(layers.Dropout(0.0)(y))])
+    return layers.Concatenate()([x, layers.SimpleRNN(3, return_sequences=True)(y)])
+
+
+def _attending(layers: Any, x: Any) -> Any:
+    y = layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True)
+    # Not `[x, y]`: Keras takes the mask off what multi-head attention was called on.
+    return layers.Attention()([y, y])
+
+
 # What stands between the masked input and the outputs of every step.
 MIDDLES: dict[str, Callable[[Any, Any], Any]] = {
-    "LSTM": lambda L, x: L.LSTM(4, return_sequences=True)(x),
-    "GRU backwards": lambda L, x: L.GRU(4, return_sequences=True, go_backwards=True)(x),
+    "GRU": lambda L, x: L.GRU(4, return_sequences=True, go_backwards=True)(x),
     "Bidirectional": lambda L, x: L.Bidirectional(L.LSTM(4, return_sequences=True))(x),
     "stack": lambda L, x: L.RNN([L.GRUCell(4), L.LSTMCell(3)], return_sequences=True)(x),
-    "attention": lambda L, x: L.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True),
-    "dot": lambda L, x: L.Attention()([x, x]),
-    "through": lambda L, x: L.Dropout(0.0)(
-        L.Activation("tanh")(L.LayerNormalization()(L.Dense(4)(x)))
-    ),
-    "time": lambda L, x: L.TimeDistributed(L.Dense(4))(x),
+    "attention": _attending,
+    "through": _through,
     "statistics": lambda L, x: L.BatchNormalization()(x),
-    "sum": lambda L, x: L.Add()([x, L.Dense(4)(x)]),
-    "side by side": lambda L, x: L.Concatenate()([x, L.SimpleRNN(3, return_sequences=True)(x)]),
 }
 
 
@@ -51,8 +57,9 @@ def model_of(k: Any, middle: Callable[[Any, Any], Any], embedded: bool) -> Any:
     return model
 
 
-@pytest.mark.parametrize("embedded", [True, False], ids=["Embedding", "Masking"])
-@pytest.mark.parametrize("name", MIDDLES)
+@pytest.mark.parametrize(
+    ("name", "embedded"), [*((name, True) for name in MIDDLES), ("through", False)]
+)
 def test_losses_and_metrics_skip_masked_steps(name: str, embedded: bool) -> None:
     inputs = IDS if embedded else STEPS
     weights, found = None, []
@@ -71,7 +78,7 @@ def test_losses_and_metrics_skip_masked_steps(name: str, embedded: bool) -> None
 
 
 @pytest.mark.requires("trainable")
-@pytest.mark.parametrize("name", ["LSTM", "attention", "statistics"])
+@pytest.mark.parametrize("name", ["Bidirectional", "statistics"])
 def test_a_step_of_training_skips_masked_steps(name: str) -> None:
     weights, found = None, []
     for k in (keraslite, keras):
