@@ -41,7 +41,9 @@ class ScaledNormalization(WeightedLayer):
 class BatchNormalization(ScaledNormalization):
     """Normalise each channel over the batch; with moving averages in inference.
 
-    Ioffe and Szegedy, https://arxiv.org/abs/1502.03167
+    Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; with `renorm`, Ioffe,
+    https://arxiv.org/abs/1702.03275: in training, too, outputs are as the averages over many
+    batches have it, for batches that are small or all of one kind.
 
     Args:
         axis: the axis of the channels.
@@ -52,7 +54,10 @@ class BatchNormalization(ScaledNormalization):
         moving_mean_initializer, moving_variance_initializer: initial averages.
         beta_regularizer, gamma_regularizer: penalties.
         beta_constraint, gamma_constraint: applied after each update.
-        renorm, renorm_clipping, renorm_momentum: batch renormalization (not yet available).
+        renorm: whether outputs are corrected towards the averages.
+        renorm_clipping: limits of the correction: a dict with some of `"rmax"`, `"rmin"` (of the
+            factor) and `"dmax"` (of the shift).
+        renorm_momentum: of the averages that it takes.
         synchronized: whether replicas share their statistics.
 
     Shapes: any, unchanged.
@@ -79,8 +84,12 @@ class BatchNormalization(ScaledNormalization):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        if renorm:
-            raise NotImplementedError("BatchNormalization: `renorm` is not available yet.")
+        renorm_clipping = renorm_clipping or {}
+        if not set(renorm_clipping) <= {"rmax", "rmin", "dmax"}:
+            raise ValueError(
+                "BatchNormalization: `renorm_clipping` may have the keys 'rmax', 'rmin' and 'dmax'. "
+                f"Received: {renorm_clipping}"
+            )
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:
                 raise ValueError(f"BatchNormalization: `axis` is one axis. Received: {axis}")
@@ -95,6 +104,12 @@ class BatchNormalization(ScaledNormalization):
         statistics = {"trainable": False, "autocast": False, "aggregation": "mean"}
         self.moving_mean = self._add("moving_mean", (channels,), **statistics)
         self.moving_variance = self._add("moving_variance", (channels,), **statistics)
+        if self.renorm:
+            ones = {**statistics, "initializer": "ones"}
+            self.moving_stddev = self._add("moving_stddev", (channels,), **ones)
+            zeros = {**statistics, "initializer": "zeros"}
+            self.renorm_mean = self._add("renorm_mean", (channels,), **zeros)
+            self.renorm_stddev = self._add("renorm_stddev", (channels,), **ones)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -102,21 +117,45 @@ class BatchNormalization(ScaledNormalization):
         dtype = self.compute_dtype
         narrow = dtype in HALVES
         x = ops.cast(inputs, "float32") if narrow else inputs
+        offset, scale = self.beta, self.gamma
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
-            self._update(self.moving_mean, mean)
-            self._update(self.moving_variance, variance)
+            self._update(self.moving_mean, mean, self.momentum)
+            if self.renorm:
+                offset, scale = self._corrected(mean, variance)
+            else:
+                self._update(self.moving_variance, variance, self.momentum)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        outputs = ops.batch_normalization(
-            x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
-        )
+        outputs = ops.batch_normalization(x, mean, variance, self.axis, offset, scale, self.epsilon)
         return ops.cast(outputs, dtype) if narrow else outputs
 
-    def _update(self, average: Any, value: Any) -> None:
-        value = ops.stop_gradient(value)
+    def _corrected(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """Offset and scale that lead from this batch to the averages; these are updated."""
+        limits = self.renorm_clipping
+        mean = ops.stop_gradient(mean)
+        stddev = ops.sqrt(ops.stop_gradient(variance) + self.epsilon)
+        scale = stddev / self.renorm_stddev
+        offset = (mean - self.renorm_mean) / self.renorm_stddev
+        if "rmax" in limits:
+            scale = ops.minimum(scale, limits["rmax"])
+        if "rmin" in limits:
+            scale = ops.maximum(scale, limits["rmin"])
+        if "dmax" in limits:
+            offset = ops.clip(offset, -limits["dmax"], limits["dmax"])
+        self._update(self.renorm_mean, mean, self.renorm_momentum)
+        self._update(self.renorm_stddev, stddev, self.renorm_momentum)
+        average = self._update(self.moving_stddev, stddev, self.momentum)
+        self.moving_variance.assign(ops.maximum(ops.square(average) - self.epsilon, 0.0))
+        if self.gamma is not None:
+            scale, offset = scale * self.gamma, offset * self.gamma
+        return offset if self.beta is None else offset + self.beta, scale
+
+    def _update(self, average: Any, value: Any, momentum: float) -> Any:
         # `value`, which may be symbolic, on the left: jax refuses symbols on the right.
-        average.assign(value * (1.0 - self.momentum) + average * self.momentum)
+        found = ops.stop_gradient(value) * (1.0 - momentum) + average * momentum
+        average.assign(found)
+        return found
 
     def _moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
         rank = len(x.shape)

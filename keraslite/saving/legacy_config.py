@@ -66,7 +66,6 @@ _GONE = {
     "dropout": (0, None),
     "virtual_batch_size": (None,),
     "adjustment": (None,),
-    "renorm": (False,),
     "decay": (0, None),
     "nesterov": (False,),
 }

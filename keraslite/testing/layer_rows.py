@@ -109,6 +109,9 @@ ROWS = [
     Row("GlobalAveragePooling2D", {}, IMAGE),
     Row("BatchNormalization", {}, IMAGE),
     Row("BatchNormalization", {"axis": 1, "scale": False}, STEPS, fixed=(1,)),
+    Row(
+        "BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 1.2, "dmax": 0.5}}, IMAGE
+    ),
     Row("LayerNormalization", {"epsilon": 1e-5}, STEPS),
     Row("LayerNormalization", {"axis": [1, 2], "center": False}, STEPS, fixed=(1, 2)),
     Row("Embedding", {"input_dim": 7, "output_dim": 3}, ((2, 5),), integers=7),

@@ -79,6 +79,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Batch 3 of")  # Processes take their time to start.
 @pytest.mark.parametrize(("kind", "fault", "error", "message"), FAULTS)
 def test_faults_name_data_batch_and_worker(
     kind: str,
