@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from typing import Any
 
 import numpy as np
 
 from keraslite import ops
-from keraslite.backend import engine
 from keraslite.core import inference
 from keraslite.core.errors import describe
 from keraslite.layers.layer import Layer
 from keraslite.layers.lora import main_weight
-from keraslite.layers.options import check_positive, own_arguments
+from keraslite.layers.options import (
+    check_below,
+    check_concrete,
+    check_positive,
+    own_arguments,
+)
 from keraslite.layers.quantization import QuantizableLayer
 from keraslite.layers.quantization_schemes import Weight
 
@@ -85,10 +88,7 @@ class Embedding(QuantizableLayer):
         return "int32"
 
     def call(self, inputs: Any) -> Any:
-        if engine.is_tensor(inputs) and not engine.is_tracing():
-            # In a compiled step the data are checked before.
-            with contextlib.suppress(*engine.value_errors):
-                self.check_indices(engine.to_numpy(inputs))
+        check_concrete(self.check_indices, inputs)
         if ops.dtype(inputs) not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
         if self._altered:
@@ -97,16 +97,7 @@ class Embedding(QuantizableLayer):
 
     def check_indices(self, indices: np.ndarray) -> None:
         """Raise for numbers that the table has no vector for."""
-        if indices.size == 0 or (indices.min() >= 0 and indices.max() < self.input_dim):
-            return
-        wrong = (indices < 0) | (indices >= self.input_dim)
-        place = np.unravel_index(wrong.argmax(), wrong.shape)
-        raise ValueError(
-            f"Layer {self.path!r} expects integers from 0 to {self.input_dim - 1}, since its table "
-            f"has input_dim={self.input_dim} vectors. Received: "
-            f"inputs[{', '.join(map(str, place))}] = {indices[place]}. Make `input_dim` "
-            "greater than the largest index."
-        )
+        check_below(self, indices, self.input_dim, "input_dim")
 
     def _rows(self, indices: Any) -> Any:
         """Vectors of a table that is quantized or has an update; only they are worked out."""

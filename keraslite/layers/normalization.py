@@ -87,8 +87,8 @@ class BatchNormalization(ScaledNormalization):
         renorm_clipping = renorm_clipping or {}
         if not set(renorm_clipping) <= {"rmax", "rmin", "dmax"}:
             raise ValueError(
-                "BatchNormalization: `renorm_clipping` may have the keys 'rmax', 'rmin' and 'dmax'. "
-                f"Received: {renorm_clipping}"
+                "BatchNormalization: `renorm_clipping` may have the keys 'rmax', 'rmin' and "
+                f"'dmax'. Received: {renorm_clipping}"
             )
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keraslite import activations, constraints, initializers, regularizers
+from keraslite.backend import engine
 from keraslite.core.variable import Variable
 from keraslite.layers.layer import Layer
 
@@ -86,6 +89,26 @@ def check_rate(layer: Layer, one: bool = True, **shares: Any) -> None:
                 f"{type(layer).__name__}: `{name}` must be a number from 0 to 1"
                 f"{'' if one else ', less than 1'}. Received: {rate!r}"
             )
+
+
+def check_concrete(check: Callable[[np.ndarray], None], x: Any) -> None:
+    """`check(x)` for an eager call; in a compiled step the data are checked before."""
+    if engine.is_tensor(x) and not engine.is_tracing():
+        with contextlib.suppress(*engine.value_errors):
+            check(engine.to_numpy(x))
+
+
+def check_below(layer: Layer, indices: np.ndarray, size: int, option: str) -> None:
+    """Raise a ValueError for a number outside of `[0, size)`; `option` is where `size` is from."""
+    if indices.size == 0 or (indices.min() >= 0 and indices.max() < size):
+        return
+    wrong = (indices < 0) | (indices >= size)
+    place = np.unravel_index(wrong.argmax(), wrong.shape)
+    raise ValueError(
+        f"Layer {layer.path!r} ({type(layer).__name__}) expects integers from 0 to {size - 1}, "
+        f"since {option}={size}. Received: inputs[{', '.join(map(str, place))}] = {indices[place]}. Make "
+        f"`{option}` greater than the largest one."
+    )
 
 
 def check_axes(layer: Layer, axis: Any) -> Any:

@@ -23,6 +23,7 @@ from keraslite.layers.augmentation.colours import (
 from keraslite.layers.augmentation.contrast import AutoContrast, Equalization
 from keraslite.layers.augmentation.filters import RandomSharpness
 from keraslite.layers.augmentation.geometry import RandomRotation, RandomShear, RandomTranslation
+from keraslite.layers.options import check_positive
 
 _COLOURS = ("random_brightness", "random_color_degeneration", "random_contrast", "random_sharpness")
 
@@ -208,6 +209,7 @@ class RandAugment(_Augmenter):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
+        check_positive(self, num_ops=num_ops)
         self.num_ops = num_ops
         self._augment_with(value_range, factor, interpolation, seed)
 

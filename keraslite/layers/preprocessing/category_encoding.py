@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
+from keraslite.layers.options import check_below, check_concrete, check_positive
 from keraslite.layers.preprocessing.base import EncodingLayer, is_float_policy
 
 
@@ -12,7 +13,7 @@ class CategoryEncoding(EncodingLayer):
     """Integers as one-hot, multi-hot or count vectors.
 
     Args:
-        num_tokens: length of the vectors; integers outside of `[0, num_tokens)` leave no trace.
+        num_tokens: length of the vectors.
         output_mode: `"one_hot"`: a vector for every integer, in a new last axis (an axis of
             size 1 is dropped first); `"multi_hot"`: one vector for the last axis, which
             integers occur; `"count"`: how often they occur.
@@ -21,6 +22,10 @@ class CategoryEncoding(EncodingLayer):
     Call arguments:
         inputs: integers of any shape.
         count_weights: what every integer counts, shaped like `inputs`; for `"count"`.
+
+    Raises:
+        ValueError: for integers outside of `[0, num_tokens)`; in a compiled step these leave
+            no trace.
 
     Example:
         >>> layer = keras.layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot")
@@ -41,11 +46,12 @@ class CategoryEncoding(EncodingLayer):
         if output_mode == "binary":
             output_mode = "multi_hot"
         self._set_mode(output_mode, sparse, ("count", "one_hot", "multi_hot"))
-        if num_tokens is None or num_tokens < 1:
+        if num_tokens is None:
             raise ValueError(
                 "CategoryEncoding: `num_tokens` must be a positive integer; where it is not known, "
-                f"`IntegerLookup` learns it. Received: num_tokens={num_tokens}"
+                "`IntegerLookup` learns it. Received: num_tokens=None"
             )
+        check_positive(self, num_tokens=num_tokens)
         self.num_tokens = num_tokens
         self.autocast = is_float_policy(self)
 
@@ -60,6 +66,10 @@ class CategoryEncoding(EncodingLayer):
                 f"Layer {self.name!r} (CategoryEncoding): `count_weights` is for "
                 f"output_mode='count'. Received: output_mode={self.output_mode!r}"
             )
+        check_concrete(self._check, inputs)
         return self._encoded(ops.cast(inputs, "int32"), weights=count_weights)
+
+    def _check(self, indices: Any) -> None:
+        check_below(self, indices, self.num_tokens, "num_tokens")
 
     _not_in_config = frozenset({"sparse"})

@@ -11,6 +11,7 @@ from keraslite.backend import engine
 from keraslite.backend.foreign import host_array
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.options import check_positive
 from keraslite.layers.preprocessing import hashes
 from keraslite.layers.preprocessing.base import HostLayer, Shape
 from keraslite.layers.preprocessing.encoding import encoded_shape
@@ -29,11 +30,7 @@ class _BucketLayer(HostLayer):
         if dtype is None and output_mode == "int":
             dtype = "int64"
         super().__init__(dtype=dtype, **kwargs)
-        if num_bins is None or num_bins <= 0:
-            raise ValueError(
-                f"{type(self).__name__}: `num_bins` must be a positive integer. "
-                f"Received: num_bins={num_bins}"
-            )
+        check_positive(self, num_bins=num_bins)
         self._set_mode(output_mode, sparse, self._modes)
         if output_mode == "int" and "int" not in self.compute_dtype:
             raise ValueError(

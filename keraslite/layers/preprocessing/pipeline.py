@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraslite.core.errors import describe
 from keraslite.core.serialization import deserialize_keras_object, serialize_keras_object
 from keraslite.layers.data_layer import DataLayer
+from keraslite.layers.layer import Layer
 
 
 class Pipeline(DataLayer):
@@ -26,6 +28,9 @@ class Pipeline(DataLayer):
     def __init__(self, layers: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._pipeline = list(layers)
+        for layer in self._pipeline:
+            if not isinstance(layer, Layer):
+                raise ValueError(f"Pipeline: `layers` must be layers. Received: {describe(layer)}")
 
     @property
     def layers(self) -> list[Any]:

@@ -28,6 +28,11 @@ class Rescaling(DataLayer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        for name, value in (("scale", scale), ("offset", offset)):
+            if value is None or np.asarray(value).dtype.kind not in "biufV":
+                raise ValueError(
+                    f"Rescaling: `{name}` must be a number, or several. Received: {value!r}"
+                )
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
