@@ -104,9 +104,10 @@ def check_below(layer: Layer, indices: np.ndarray, size: int, option: str) -> No
         return
     wrong = (indices < 0) | (indices >= size)
     place = np.unravel_index(wrong.argmax(), wrong.shape)
+    where = f"inputs[{', '.join(map(str, place))}]"
     raise ValueError(
         f"Layer {layer.path!r} ({type(layer).__name__}) expects integers from 0 to {size - 1}, "
-        f"since {option}={size}. Received: inputs[{', '.join(map(str, place))}] = {indices[place]}. Make "
+        f"since {option}={size}. Received: {where} = {indices[place]}. Make "
         f"`{option}` greater than the largest one."
     )
 
