@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,16 @@ def test_data_that_cannot_be_sent(model: Any) -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the tests run behind a shell that has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.requires("trainable")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_leaves_no_worker_and_a_model_that_works(model: Any) -> None:
     """At any moment: of a compiled step, between steps, while waiting for data."""
     x, y = np.ones((256, 4), "float32"), np.zeros((256, 1), "float32")
