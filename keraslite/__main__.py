@@ -12,12 +12,12 @@ def main(arguments: list[str] | None = None) -> int:
     if command != "inspect":
         print("usage: python -m keraslite inspect [--config] FILE...")
         return 2
-    # Looking at a file computes nothing, so it loads no other engine.
-    os.environ["KERAS_BACKEND"] = "numpy"
     from keraslite.saving.inspect import main as inspect
 
     return inspect(rest)
 
 
 if __name__ == "__main__":
+    # Looking at a file computes nothing, so it loads no other engine.
+    os.environ["KERAS_BACKEND"] = "numpy"
     sys.exit(main())

@@ -330,9 +330,21 @@ def _label(form: dict[str, Any]) -> str:
     return f"{name} {short(own, 60)!r}" if isinstance(own, str) else name
 
 
+#: How many objects may be in one another; Python's own limit is not the same everywhere.
+_NESTED = 100
+_nesting: contextvars.ContextVar[int] = contextvars.ContextVar("nesting", default=0)
+
+
 def _read(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
-    with _explaining(form):
-        return _object_of(form, named)
+    level = _nesting.get()
+    if level == _NESTED:
+        raise UnsafeModelError(f"The config has more than {_NESTED} objects in one another.")
+    token = _nesting.set(level + 1)
+    try:
+        with _explaining(form):
+            return _object_of(form, named)
+    finally:
+        _nesting.reset(token)
 
 
 def _object_of(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
