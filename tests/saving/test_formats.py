@@ -278,9 +278,11 @@ def test_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["inspect", path]) == 1, path
     assert main(["inspect", str(tmp_path / "none.keras")]) == 1
     assert main([]) == main(["inspect"]) == 2
-    code = "import sys, keraslite.__main__ as m; m.main(['inspect', sys.argv[1]]); "
-    code += "assert not {'jax', 'torch', 'tensorflow', 'keras'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code, paths[4]], check=True, capture_output=True)
+    command = [sys.executable, "-X", "importtime", "-m", "keraslite", "inspect", paths[4]]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "keraslite.saving.inspect" in loaded
+    assert not {"jax", "torch", "tensorflow", "keras"} & loaded
 
 
 def test_legacy_forms() -> None:
