@@ -84,8 +84,9 @@ class BatchNormalization(ScaledNormalization):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        renorm_clipping = renorm_clipping or {}
-        if not set(renorm_clipping) <= {"rmax", "rmin", "dmax"}:
+        if renorm:
+            renorm_clipping = renorm_clipping or {}
+        if not set(renorm_clipping or ()) <= {"rmax", "rmin", "dmax"}:
             raise ValueError(
                 "BatchNormalization: `renorm_clipping` may have the keys 'rmax', 'rmin' and "
                 f"'dmax'. Received: {renorm_clipping}"
