@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -52,24 +53,23 @@ def test_kills_leave_the_old_file_or_the_new_one() -> None:
     assert [line for line in lines if not line.endswith(",0")] == []
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk() -> Iterator[None]:
     """No file may grow beyond some bytes; Python makes the signal an error of the disk."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_full_disk_keeps_the_old_file(
-    tmp_path: Path, name: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     faults.save(faults.model(100.0), path)
     before = sorted(p.name for p in tmp_path.iterdir())
-    request.getfixturevalue("small_disk")
-    with pytest.raises(OSError, match="Cannot write"):
+    with pytest.raises(OSError, match="Cannot write"), small_disk():
         faults.save(faults.model(200.0), path)
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     kept = faults.load(path)
