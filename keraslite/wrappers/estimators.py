@@ -212,27 +212,28 @@ class SKLearnClassifier(_OfModel, ClassifierMixin, BaseEstimator):
         return outputs if len(self.classes_) > 2 else outputs[:, 1] - outputs[:, 0]
 
 
+_OF_NUMBERS = {
+    "target": "There `y` has the shape `(samples, 1)`.",
+    "attribute": "",
+    "units": "1",
+    "how": "",
+    "loss": "mse",
+}
+
+
 class SKLearnRegressor(_OfModel, RegressorMixin, BaseEstimator):
     __doc__ = _DOC.format(
         summary="A regressor of scikit-learn whose model is one of keraslite.",
-        target="There `y` has the shape `(samples, 1)`.",
-        attribute="",
         name="SKLearnRegressor",
-        units="1",
-        how="",
-        loss="mse",
+        **_OF_NUMBERS,
     )
 
 
 class SKLearnTransformer(_OfModel, TransformerMixin, BaseEstimator):
     __doc__ = _DOC.format(
         summary="A transformer of scikit-learn whose model is one of keraslite.",
-        target="There `y` has the shape `(samples, 1)`.",
-        attribute="",
         name="SKLearnTransformer",
-        units="1",
-        how="",
-        loss="mse",
+        **_OF_NUMBERS,
     )
 
     def transform(self, X: Any) -> np.ndarray:
