@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,202 @@ def test_variables_are_taken_by_functions_of_tensorflow() -> None:
     with tf.GradientTape() as tape:
         y = tf.reduce_sum(tf.square(v))
     np.testing.assert_array_equal(tape.gradient(y, v), [2.0, 4.0])
+
+
+# Programs that XLA compiles once ---------------------------------------------------------
+
+
+def programs() -> set[str]:
+    """Names of the shared programs of steps that are alive."""
+    from tensorflow.python.eager import context
+
+    return {n for n in context.context().list_function_names() if n.startswith("keraslite_")}
+
+
+def recurrent(rate: float = 0.5) -> Any:
+    """With loops, seeds, statistics, a metric: whatever has functions and state of its own."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Reshape((4, 1)),
+            layers.SimpleRNN(3),
+            layers.BatchNormalization(),
+            layers.Dropout(rate),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=[keras.metrics.AUC(num_thresholds=5)])
+    return model
+
+
+def trained(**options: Any) -> tuple[set[str], list[np.ndarray]]:
+    """The programs and the results of a model that is gone after."""
+    gc.collect()
+    model = recurrent(**options)
+    y = np.tile([[0.0], [1.0]], (16, 1))
+    x = np.tile(X, (4, 1)) * (y + 1)
+    history = model.fit(x, y, epochs=2, batch_size=4, verbose=0).history
+    results = [*history.values(), model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)]
+    return programs(), [*map(np.array, results), *model.get_weights()]
+
+
+def test_equal_models_share_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.collect()
+    before = programs()
+    first, expected = trained()
+    assert len(first - before) >= 3
+    for _ in range(3):
+        again, results = trained()
+        assert again == first
+        for a, b in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert trained(rate=0.25)[0] - first
+    monkeypatch.setattr("keraslite.backend.tensorflow.steps.AVAILABLE", False)
+    unshared, results = trained()
+    assert unshared == before
+    for a, b in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    gc.collect()
+    assert programs() == before
+
+
+def test_a_program_outlives_the_model_that_it_was_made_for() -> None:
+    one, other = recurrent(), recurrent()
+    expected = one.predict(X, verbose=0)
+    other.predict(X[:2], verbose=0)
+    del one
+    gc.collect()
+    # Compiled anew for these shapes.
+    for n in (8, 5, 7):
+        np.testing.assert_allclose(other.predict(X[:n], verbose=0), expected[:n], rtol=1e-6)
+
+
+Make = Callable[[], Callable[[list[Any]], Any]]
+V, W = (np.arange(n, 6 + n, dtype="float32").reshape(2, 3) for n in (1, 5))
+
+
+def plain(step: Callable[[Any, Any], Any]) -> Make:
+    return lambda: lambda batch: step(*batch)
+
+
+def loop(count: int, factor: float) -> Make:
+    def step(x: Any, _: Any) -> Any:
+        start = [tf.constant(0), x]
+        return tf.while_loop(lambda i, x: i < count, lambda i, x: [i + 1, x * factor], start)[1]
+
+    return plain(step)
+
+
+def nested(factor: float) -> Make:
+    def make() -> Any:
+        @tf.function
+        def inner(x: Any) -> Any:
+            return tf.cond(tf.reduce_sum(x) > 0, lambda: x * factor, lambda: x)
+
+        return lambda batch: inner(batch[0]) + inner(batch[1])
+
+    return make
+
+
+def counting(start: float, by: float = 1.0) -> Make:
+    def make() -> Any:
+        total = tf.Variable(start)
+        return lambda batch: total.assign_add(by * tf.reduce_sum(batch[0])) + 0.0
+
+    return make
+
+
+def holding(*values: np.ndarray) -> Make:
+    def make() -> Any:
+        variable, *tensors = tf.Variable(values[0]), *map(tf.constant, values[1:])
+        return lambda batch: {"a": [variable * 2.0, None], "b": [batch[0] - x for x in tensors]}
+
+    return make
+
+
+STEPS: dict[str, tuple[Make, Make, bool]] = {
+    "constant": (plain(lambda a, b: a + 2.0), plain(lambda a, b: a + 3.0), False),
+    "attribute": (
+        plain(lambda a, b: tf.cumsum(a)),
+        plain(lambda a, b: tf.cumsum(a, 0, True)),
+        False,
+    ),
+    "wiring": (plain(lambda a, b: a - b), plain(lambda a, b: b - a), False),
+    "result": (plain(lambda a, b: [a + 1.0, b]), plain(lambda a, b: [b, a + 1.0]), False),
+    "structure": (plain(lambda a, b: [a, b]), plain(lambda a, b: {"y": a, "x": (None, b)}), False),
+    "bound of a loop": (loop(3, 2.0), loop(4, 2.0), False),
+    "body of a loop": (loop(3, 2.0), loop(3, 3.0), False),
+    "no loop differs": (loop(3, 2.0), loop(3, 2.0), True),
+    "function": (nested(2.0), nested(3.0), False),
+    "no function differs": (nested(2.0), nested(2.0), True),
+    "state": (counting(1.0), counting(5.0), True),
+    "use of state": (counting(1.0), counting(1.0, 2.0), False),
+    "held values": (holding(V, V[0]), holding(W, W[1]), True),
+    "held shapes": (holding(V), holding(V[:1]), True),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_share_only_what_is_equal(name: str) -> None:
+    *makes, share = STEPS[name]
+    gc.collect()
+    before, added, alive = programs(), [], []
+    for make in makes:
+        alive.append(engine.compile_step(make(), [], True))
+        plain_step, known = engine.compile_step(make(), [], False), programs()
+        for batch in ([V, W], [W[:1], V[:1]]):
+            found, expected = alive[-1](batch), plain_step(batch)
+            tf.nest.assert_same_structure(found, expected)
+            for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+                np.testing.assert_equal(
+                    a if a is None else a.numpy(), b if b is None else b.numpy()
+                )
+        added.append(programs() - known)
+    assert added[0]
+    assert bool(added[1]) is not share
+    alive.clear()
+    gc.collect()
+    assert programs() == before
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda batch: tf.random.uniform((3,)) + batch[0],
+        lambda batch: tf.random.normal((3,), seed=1) + batch[0],
+        lambda batch: tf.RaggedTensor.from_row_lengths(batch[0], [1, 1]) + 1.0,
+    ],
+)
+def test_steps_whose_graph_does_not_say_all_do_not_share(step: Any) -> None:
+    before = programs()
+    one = engine.compile_step(step, [], True)
+    one([V])
+    assert programs() == before
+
+
+def test_shared_programs_do_as_functions_of_tensorflow_do() -> None:
+    ran = []
+
+    def step(batch: list[Any]) -> Any:
+        ran.append(batch)
+        return tf.matmul(batch[0], batch[1])
+
+    one = engine.compile_step(step, [], True)
+    x = tf.constant(V)
+    one([x, V.T])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = one([x, V.T])
+    np.testing.assert_allclose(tape.gradient(y, x), np.ones((2, 2)) @ V.T.T, rtol=1e-6)
+    assert one([V[:1], V.T]).shape == (1, 2)
+    traces = len(ran)
+    tf.config.run_functions_eagerly(True)
+    try:
+        one([V, V.T])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert len(ran) == traces + 1
+    # The line of the mistake is told, though a shared program knows of no lines.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="test_tensorflow.py"):
+        one([V, W])

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from keraslite.backend.tensorflow import support as s
+from keraslite.backend.tensorflow.sharing import AVAILABLE, SharedFunction
 from keraslite.core import tree
 
 Step = Callable[[Any], Any]
@@ -41,7 +42,8 @@ def _function(run: Callable[..., Any], xla: bool) -> Callable[..., Any]:
     # A partial has an identity of its own: TensorFlow counts the traces of all functions from
     # one line together, and would warn of retracing once a few models are compiled.
     own = functools.partial(run)
-    return tf.function(own, reduce_retracing=True, autograph=False, jit_compile=xla)
+    found = tf.function(own, reduce_retracing=True, autograph=False, jit_compile=xla)
+    return SharedFunction(found) if xla and AVAILABLE else found
 
 
 class CompiledStep:
