@@ -35,6 +35,10 @@ PROGRESS = re.compile(r"^([.FEsxX]+) +\[ *(\d+)%\]$")
 #: Folders that are a step of their own: an engine that compiles each op is long at them.
 APART = {"jax": ("tests/layers", "tests/ops")}
 
+#: These compile a program for each of thousands of tiny calls: optimizing one takes longer than
+#: the time it saves. The other tests of the engine run the programs that users get.
+UNOPTIMIZED = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
 # Two engines share two cores: one thread each is faster than two pools that fight.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -82,6 +86,7 @@ class Result:
 def run(step: str, shared: bool) -> Result:
     """Run the tests of an engine, or the integration tests; `shared`: others run beside it."""
     env = {**os.environ, **(ONE_THREAD if shared else {}), "PYTHONUNBUFFERED": "1"}
+    env |= UNOPTIMIZED if step.endswith(OWN) else {}
     folders, options = what(step)
     if step != INTEGRATION:
         env["KERAS_BACKEND"] = step.removesuffix(OWN)
