@@ -18,7 +18,7 @@ EXTRAS := jax tensorflow-cpu demo dev oracle
 # Two run at a time: the longest first. What has a folder plugins/keraslite-* comes from there.
 ENGINES := jax tensorflow torch mlx numpy
 SUITES := $(ENGINES) integration
-TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle dev mlx)
+TEST_NEEDS := $(addprefix $(STAMPS)/,torch jax tensorflow oracle tf_keras dev mlx)
 # numpy does not train.
 BENCHMARKS := import call $(if $(filter numpy,$(ENGINE)),,fit)
 
@@ -102,6 +102,12 @@ $(STAMPS)/tensorflow: $(STAMPS)/tensorflow-cpu
 $(EXTRAS:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/core
 	$(call INSTALLING,what \`$*\` needs)
 	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+# Keras 2, which writes files for tests. It asks for `tensorflow`, which would lie over tensorflow-cpu.
+$(STAMPS)/tf_keras: $(STAMPS)/oracle
+	$(call INSTALLING,tf_keras)
+	@$(PIP) --no-deps tf_keras
 	@touch $@
 
 # The stamp names the suite, or nothing where there is no wheel: then `make test` leaves it out.

@@ -1,8 +1,10 @@
-"""A limit to the memory that building a model from a file may take."""
+"""Limits to the memory and the work that building a model from a file may take."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 from keraslite.core import dtypes
 from keraslite.core.errors import UnsafeModelError, short
@@ -24,6 +26,17 @@ class MemoryBudget(Scope):
         self.source = source
         self.taken = 0
 
+    @classmethod
+    def reserve(cls, number: int, owner: str) -> None:
+        """Count a list of so many values, where there is a budget.
+
+        Raises:
+            UnsafeModelError: if it does not fit.
+        """
+        budget = cls.current.get()
+        if budget is not None:
+            budget.take((number,), "int64", owner)
+
     def take(self, shape: tuple[int, ...], dtype: str, path: str) -> None:
         """Count a variable that is about to be made.
 
@@ -34,8 +47,49 @@ class MemoryBudget(Scope):
         if self.taken > self.size:
             raise UnsafeModelError(
                 short(
-                    f"Refused to build the model of {self.source!r}: with variable "
+                    f"Refused to build the model of {self.source!r}: with "
                     f"{short(path, 120)!r} of shape {short(str(shape), 80)} it takes "
                     f"{self.taken:,} bytes, more than the weights in the file account for."
                 )
+            )
+
+
+class WorkBudget(Scope):
+    """Inside, graphs may run so often as their configs account for.
+
+    Models that call one another twice, each on another shape, would run the innermost one twice
+    as often for each of them.
+    """
+
+    current: _Current[WorkBudget] = _Current("work")
+    #: Nodes that may run in any case, and for each call that a config has.
+    _FREE, _EACH = 2_000, 50
+
+    def __init__(self) -> None:
+        self._left = self._FREE
+
+    @classmethod
+    @contextlib.contextmanager
+    def outermost(cls) -> Iterator[None]:
+        """The budget of what is made inside, unless a larger whole has one."""
+        if cls.current.get() is not None:
+            yield
+            return
+        with cls():
+            yield
+
+    def earn(self) -> None:
+        """Count a call that a config has."""
+        self._left += self._EACH
+
+    def spend(self, nodes: int) -> None:
+        """Count a graph of so many nodes that is about to run.
+
+        Raises:
+            UnsafeModelError: if nothing is left.
+        """
+        self._left -= nodes
+        if self._left < 0:
+            raise UnsafeModelError(
+                "The models in the config call one another far more often than it has calls."
             )

@@ -20,6 +20,7 @@ import numpy as np
 from keraslite import config as settings
 from keraslite.backend import engine
 from keraslite.core import dtypes, registry
+from keraslite.core.budget import WorkBudget
 from keraslite.core.configurable import parameters_of
 from keraslite.core.errors import (
     BadConfigError,
@@ -30,6 +31,7 @@ from keraslite.core.errors import (
     short,
 )
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.patterns import check_patterns
 
 _safe: contextvars.ContextVar[bool | None] = contextvars.ContextVar("safe_mode", default=None)
 
@@ -71,6 +73,17 @@ def refuse_if_safe(what: str) -> None:
                 "`safe_mode=False` or call `keraslite.config.enable_unsafe_deserialization()`."
             )
         )
+
+
+def check_patterns_of(config: dict[str, Any], argument: str) -> None:
+    """Raise in safe mode if an argument in a config holds regular expressions that cost too much.
+
+    Raises:
+        UnsafeModelError: names the expression.
+    """
+    value = config.get(argument)
+    if is_safe_mode() and isinstance(value, (dict, list, tuple)):
+        check_patterns(value, argument)
 
 
 # Plain values ------------------------------------------------------------------------------
@@ -332,6 +345,8 @@ def _label(form: dict[str, Any]) -> str:
 
 #: How many objects may be in one another; Python's own limit is not the same everywhere.
 _NESTED = 100
+#: Characters of a name, which costs as much in every path that it is part of.
+_LONGEST_NAME = 500
 _nesting: contextvars.ContextVar[int] = contextvars.ContextVar("nesting", default=0)
 
 
@@ -341,7 +356,7 @@ def _read(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
         raise UnsafeModelError(f"The config has more than {_NESTED} objects in one another.")
     token = _nesting.set(level + 1)
     try:
-        with _explaining(form):
+        with _explaining(form), WorkBudget.outermost():
             return _object_of(form, named)
     finally:
         _nesting.reset(token)
@@ -361,10 +376,19 @@ def _object_of(form: dict[str, Any], named: dict[str, Any] | None) -> Any:
         raise UnsafeModelError(
             f"The config of {short(name, 80)!r} must be a dict. Received: {describe(config)}"
         )
+    own = config.get("name")
+    if isinstance(own, str) and len(own) > _LONGEST_NAME:
+        raise UnsafeModelError(
+            f"Its name has {len(own):,} characters; the limit is {_LONGEST_NAME}."
+        )
     found = find_class(form, named)
-    if not inspect.isclass(found):
+    if inspect.isclass(found):
+        return _make(found, form, config)
+    from keraslite.core.op_entries import OpMaker
+
+    if isinstance(found, OpMaker):
         return found(config)
-    return _make(found, form, config)
+    raise UnsafeModelError(f"{short(name, 80)!r} is no class, and loading calls no functions.")
 
 
 def find_function(name: Any, named: dict[str, Any] | None = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -26,24 +25,28 @@ METADATA, CONFIG, WEIGHTS, ASSETS = (
     "assets/",
 )
 _MEMORY = 64 * 2**20  # larger members go through the disk
-_JSON_LIMIT = 32 * 2**20
+_JSON_LIMIT = 24 * 2**20
 _RATIO, _SLACK, _SMALL = 10, 64 * 2**20, 4 * 2**20
 _DIRECTORY = 4 * 2**20  # bytes of the list of members, for tens of thousands of them
 _END_SIZE = 22
 
 
 class Writer:
-    """An archive that is being written."""
+    """An archive that is being written to a file, which must be sealed afterwards."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._zip.comment = seal.BLANK.encode()  # the last bytes of the file
         self._zip.close()
+        # The seal that follows becomes the comment, whose size stands in the last two bytes.
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(-2, os.SEEK_END)
+        self._file.write(seal.size_for(size).to_bytes(2, "little"))
 
     def add_json(self, name: str, value: Any) -> None:
         self._zip.writestr(name, json.dumps(value))
@@ -64,30 +67,36 @@ class Writer:
 class Reader:
     """A checked archive. Members are read on demand and verified as they are read.
 
+    Args:
+        path: of the file.
+        whole: whether a sealed one is verified before anything is read.
+
     Raises:
         FileNotFoundError: if there is none.
         UnsafeModelError: for members that no archive needs.
         DamagedFileError: for anything that is no complete zip file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, whole: bool = False) -> None:
         self.path = path
+        self._open = contextlib.ExitStack()
         try:
             self._size = os.path.getsize(path)
+            self._file = self._open.enter_context(seal.opened(path, whole))
             _check_directory(path)
-            self._zip = zipfile.ZipFile(path)
-            self._file: IO[bytes] = self._zip.fp  # type: ignore[assignment]
+            self._zip = self._open.enter_context(zipfile.ZipFile(self._file))
         except FileNotFoundError:
             raise FileNotFoundError(f"There is no file {path!r}.") from None
-        except UnsafeModelError:
+        except (UnsafeModelError, DamagedFileError):
+            self._open.close()
             raise
         except (zipfile.BadZipFile, OSError, ValueError) as error:
+            self._open.close()
             raise self._not_a_zip(error) from error
         try:
             self._check()
-            self._sealed = seal.check(self._file, path)
         except BaseException:
-            self._zip.close()
+            self._open.close()
             raise
 
     def _not_a_zip(self, error: Exception) -> Exception:
@@ -106,8 +115,8 @@ class Reader:
     def __enter__(self) -> Reader:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._zip.close()
+    def __exit__(self, *exc: Any) -> None:
+        self._open.__exit__(*exc)
 
     def _check(self) -> None:
         members = self._zip.infolist()
@@ -170,11 +179,13 @@ class Reader:
     def member(self, name: str) -> Iterator[IO[bytes]]:
         """A member as a seekable file, checked against its checksum."""
         info = self._zip.getinfo(name)
+        if info.header_offset + info.compress_size > self._size:
+            raise damaged(self.path, f"its member {name!r} ends behind the end of the file")
         if info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size:
             with self._verifying(name), self._zip.open(name) as source:
-                while not self._sealed and source.read(2**20):
+                while not isinstance(self._file, seal.Checked) and source.read(2**20):
                     pass
-            yield _Part(self._file, self._start(info), info.file_size)  # type: ignore[misc]
+            yield seal.Part(self._file, self._start(info), info.file_size)  # type: ignore[misc]
             return
         with tempfile.SpooledTemporaryFile(_MEMORY) as file:
             with self._verifying(name), self._zip.open(name) as source:
@@ -197,31 +208,6 @@ class Reader:
             raise damaged(self.path, f"its member {name!r}: {error}") from error
         except NotImplementedError as error:
             raise self._refused(name, f"cannot be unpacked ({error})") from error
-
-
-class _Part(io.RawIOBase):
-    """So many bytes of a file, from a place on, as a file."""
-
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
-        self._file, self._start, self._size, self._position = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, begin + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]
-        self._file.seek(self._start + self._position)
-        count = self._file.readinto(view)  # type: ignore[attr-defined]
-        self._position += count
-        return count
 
 
 def checked_json(text: bytes | str, path: str, name: str) -> Any:

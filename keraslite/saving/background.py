@@ -36,6 +36,7 @@ class Saving:
             self._write()
         except BaseException as error:  # noqa: BLE001 - raised again by `join`
             self._error = error
+        del self._write
 
     @property
     def done(self) -> bool:
@@ -56,6 +57,7 @@ class Saving:
 
 
 _last: Saving | None = None
+_snapshot: Snapshot | None = None  # the last one
 _turn = threading.RLock()
 
 
@@ -83,7 +85,7 @@ def run(
     Raises:
         OSError: for this file, or the one before when that was asynchronous.
     """
-    global _last
+    global _last, _snapshot
     with _turn:
         finish()
         if engine.process_index() != 0:
@@ -91,11 +93,14 @@ def run(
         if not asynchronous:
             write()
             return None
-        snapshot = Snapshot(model, serialize_keras_object(model))
+        snapshot = _snapshot = Snapshot(model, serialize_keras_object(model), _snapshot)
 
         def write_snapshot() -> None:
-            with snapshot:
-                write()
+            try:
+                with snapshot:
+                    write()
+            finally:
+                snapshot.release()
 
         _last = Saving(path, write_snapshot)
         return _last

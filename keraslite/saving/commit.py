@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
 import os
+import platform
+import re
+import shutil
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -18,7 +24,8 @@ def replacing(path: str | os.PathLike[str], sealed: bool = False) -> Iterator[IO
     """A binary file to write to; it takes the place of `path` when the block ends well.
 
     The data is on the disk before the name changes, and the change of name as well before
-    this returns. When the block or the disk fails, the old file stays as it was.
+    this returns. When the block or the disk fails, the old file stays as it was. What processes
+    left that were killed meanwhile is removed.
 
     Args:
         path: of the file.
@@ -28,9 +35,11 @@ def replacing(path: str | os.PathLike[str], sealed: bool = False) -> Iterator[IO
         OSError: names the path and says that the old file was kept.
     """
     target = Path(path)
+    beginning = f".{target.name[:80]}."
+    remove_left(target.parent, glob.escape(beginning))
     try:
         descriptor, name = tempfile.mkstemp(
-            prefix=f".{target.name[:80]}.", suffix=".tmp", dir=target.parent
+            prefix=f"{beginning}{writer()}-", suffix=".tmp", dir=target.parent
         )
     except OSError as error:
         raise _failed(target, error) from error
@@ -50,6 +59,61 @@ def replacing(path: str | os.PathLike[str], sealed: bool = False) -> Iterator[IO
         if isinstance(error, OSError):
             raise _failed(target, error) from error
         raise
+
+
+def remove_left(directory: Path, beginning: str) -> None:
+    """Delete unfinished files and folders of processes that ended without an end of their own.
+
+    Args:
+        directory: of the files.
+        beginning: a pattern that their names begin with, before what `replacing` adds.
+    """
+    for path in directory.glob(f"{beginning}*.tmp"):
+        found = _WRITER.search(path.name)
+        if found and found["host"] == _host() and _is_over(int(found["pid"]), found["start"]):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+# In the name of an unfinished file: who writes it.
+_WRITER = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-\w+\.tmp$")
+
+
+def writer() -> str:
+    """Says in the name of an unfinished file which process writes it, for `remove_left`."""
+    process = os.getpid()
+    return f"{_host()}-{process}-{_start_of(process) or 0}"
+
+
+@functools.cache
+def _host() -> str:
+    """Where the number of a process means something: a machine, or a container on it."""
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        numbers = ""
+    return f"{zlib.crc32(f'{platform.node()} {numbers}'.encode()):08x}"
+
+
+def _start_of(process: int) -> str | None:
+    """When a process began, in the system's units; None if it is over or nothing is known."""
+    try:
+        state, *rest = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if state in "ZX" else rest[18]
+
+
+def _is_over(process: int, start: str) -> bool:
+    if start != "0":
+        return _start_of(process) != start
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
+    return False
 
 
 def _mode(target: Path) -> int:

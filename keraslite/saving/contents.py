@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from keraslite.saving.archive import CONFIG, METADATA, WEIGHTS, Reader, checked_json
+from keraslite.saving.archive import CONFIG, METADATA, WEIGHTS, checked_json
+from keraslite.saving.folder import HIDDEN, reader
 from keraslite.saving.hdf5 import StoredArray, open_weights
 from keraslite.saving.tree import Tree, tree_of
 
@@ -37,12 +39,14 @@ def open_contents(path: str) -> Iterator[Contents]:
         FileNotFoundError: if there is no file.
         ValueError: for a damaged or unsafe file, or another extension.
     """
-    if path.endswith(".keras"):
-        with Reader(path) as archive, archive.member(WEIGHTS) as file:
+    if path.endswith(".keras") or os.path.isdir(path):
+        with reader(path) as archive, archive.member(WEIGHTS) as file:
             metadata = archive.read_json(METADATA) if METADATA in archive.names() else {}
+            metadata = {k: v for k, v in metadata.items() if k not in HIDDEN}
             config = archive.read_json(CONFIG)
             with open_weights(file, path) as root:
-                yield Contents("Keras archive", metadata, config, _tree(root, path))
+                kind = "folder of a model" if os.path.isdir(path) else "Keras archive"
+                yield Contents(kind, metadata, config, _tree(root, path))
     elif path.endswith(".weights.json"):
         from keraslite.saving.sharded import open_shards
 

@@ -9,9 +9,10 @@ from typing import Any
 import h5py
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree as RichTree
 
-from keraslite.core.errors import nearest, short
+from keraslite.core.errors import nearest, printable, short
 from keraslite.saving.commit import replacing
 from keraslite.saving.contents import open_contents
 from keraslite.saving.errors import loading
@@ -59,7 +60,7 @@ class KerasFileEditor:
 
     def summary(self) -> None:
         """Print the objects, with the shapes and types of their weights."""
-        tree = RichTree(f"Weights in {self.filepath!r}")
+        tree = RichTree(Text(f"Weights in {self.filepath!r}"))
         _grow(tree, self.weights_dict)
         self.console.print(tree)
 
@@ -84,7 +85,7 @@ class KerasFileEditor:
         errors: list[str] = []
         matches = _compare(self.weights_dict, reference, "", errors)
         for error in errors:
-            self.console.print(f"... {error}")
+            self.console.print(Text(printable(f"... {error}")))
         verdict = f"{len(errors)} differences" if errors else "the file fits the model"
         self.console.print(f"{matches} weights are alike; {verdict}.")
         status = "error" if errors else "success"
@@ -206,9 +207,9 @@ def _order(name: str) -> tuple[bool, int, str]:
 def _grow(tree: RichTree, group: Mapping[str, Any]) -> None:
     for name, item in group.items():
         if isinstance(item, Mapping):
-            _grow(tree.add(f"[bold]{name}[/]"), item)
+            _grow(tree.add(Text(printable(name), "bold")), item)
         else:
-            tree.add(f"{name}: shape={tuple(item.shape)}, dtype={item.dtype}")
+            tree.add(Text(printable(f"{name}: shape={tuple(item.shape)}, dtype={item.dtype}")))
 
 
 def _check_arrays(weights: Any) -> None:

@@ -7,6 +7,8 @@ declared sizes beyond what is stored, only numbers.
 from __future__ import annotations
 
 import contextlib
+import math
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -16,45 +18,78 @@ import numpy as np
 
 from keraslite.core import dtypes
 from keraslite.core.errors import UnsafeModelError, short
+from keraslite.core.stored import Stored, new_array
 from keraslite.saving import seal
 from keraslite.saving.errors import DamagedFileError, damaged, refused
 
 #: Root of the attribute that holds the checksum of an array; other readers ignore it.
 CHECKSUM = "crc32"
 _RATIO, _SLACK = 3, 16 * 2**20
-_KINDS = "fiubcSV"
+_DEPTH = 250
+_ONE = {(), (1,)}
+_KINDS = "fiubcV"
 # deflate, shuffle, fletcher32 and LZF: HDF5 looks for others in shared libraries.
 _FILTERS = {1, 2, 3, 32000}
 
 
+class _WithoutPlugins:
+    """Inside, HDF5 looks for no shared libraries, as it does for what it cannot read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paths: list[bytes] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._paths = [h5py.h5pl.get(number) for number in range(h5py.h5pl.size())]
+        for _ in self._paths:
+            h5py.h5pl.remove(0)
+
+    def __exit__(self, *exc: object) -> None:
+        for path in self._paths:
+            h5py.h5pl.append(path)
+        self._lock.release()
+
+
+_WITHOUT_PLUGINS = _WithoutPlugins()
+
+
 @contextlib.contextmanager
-def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
+def open_weights(source: str | IO[bytes], path: str, whole: bool = False) -> Iterator[h5py.File]:
     """The checked HDF5 file in `source`; `path` is its name in messages.
 
-    Its attribute `sealed` tells whether a checksum of all its bytes was verified; parts of an
-    archive were by the archive.
+    Its attribute `sealed` tells whether its bytes are compared with the checksums of a seal;
+    parts of an archive are by the archive. With `whole`, they are before anything is read.
 
     Raises:
         UnsafeModelError: for links and data outside of the file, and false sizes.
         DamagedFileError: if HDF5 cannot read it.
     """
-    sealed = True
-    try:
-        if isinstance(source, str):
-            with open(source, "rb") as whole:
-                sealed = seal.check(whole, path)
-        file = h5py.File(source, "r")
-    except DamagedFileError:
-        raise
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path!r}.") from None
-    except (OSError, RuntimeError, ValueError) as error:
-        raise damaged(path, error) from error
-    with file:
-        file.sealed = sealed
-        with _reading(path):
+    with contextlib.ExitStack() as stack:
+        try:
+            if isinstance(source, str):
+                opened = stack.enter_context(seal.opened(source, whole))
+                source = opened if isinstance(opened, seal.Checked) else source
+            file = stack.enter_context(_opened(source))
+        except DamagedFileError:
+            raise
+        except FileNotFoundError:
+            raise FileNotFoundError(f"There is no file {path!r}.") from None
+        except (OSError, RuntimeError, ValueError) as error:
+            raise damaged(path, error) from error
+        file.sealed = isinstance(source, seal.Part)
+        with _reading(path), _WITHOUT_PLUGINS:
             _check(file, path, file.id.get_filesize())
         yield file
+
+
+def _opened(source: str | IO[bytes]) -> h5py.File:
+    try:
+        with _WITHOUT_PLUGINS:
+            return h5py.File(source, "r")
+    except (OSError, RuntimeError, ValueError) as error:
+        # Frames of h5py that outlive the interpreter's end, as those of errors may, crash it.
+        raise error.with_traceback(None) from None
 
 
 @contextlib.contextmanager
@@ -67,11 +102,22 @@ def _reading(path: str) -> Iterator[None]:
         raise damaged(path, error) from error
 
 
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except DamagedFileError as error:
+        raise error.enter(name) from error
+
+
 def _check(root: h5py.Group, path: str, size: int) -> None:
     seen = {h5py.h5o.get_info(root.id).addr}
     stack, total = [root], 0
+    _check_attributes(root, path, size)
     while stack:
         group = stack.pop()
+        if group.name.count("/") > _DEPTH:
+            raise _unsafe(path, group.name, f"is a group more than {_DEPTH} levels deep")
         for name in group:
             where = f"{group.name.rstrip('/')}/{name}"
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -81,6 +127,7 @@ def _check(root: h5py.Group, path: str, size: int) -> None:
             if address in seen:
                 raise _unsafe(path, where, "is a second name of something else")
             seen.add(address)
+            _check_attributes(item, path, size)
             if isinstance(item, h5py.Group):
                 stack.append(item)
             elif isinstance(item, h5py.Dataset):
@@ -90,6 +137,23 @@ def _check(root: h5py.Group, path: str, size: int) -> None:
                     raise _unsafe(path, where, f"and others declare {total:,} bytes")
             else:
                 raise _unsafe(path, where, "is a named type")
+
+
+def _check_attributes(item: Any, path: str, size: int) -> None:
+    """Texts of any length may all be the same bytes of the file."""
+    for number in range(h5py.h5a.get_num_attrs(item.id)):
+        attribute = h5py.h5a.open(item.id, index=number)
+        shape, kind = attribute.shape, attribute.get_type()
+        if shape in _ONE:
+            continue
+        varies = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
+        varies = varies or kind.detect_class(h5py.h5t.VLEN) or kind.detect_class(h5py.h5t.COMPOUND)
+        taken = math.prod(shape) * (size if varies else kind.get_size())
+        if taken > _RATIO * size + _SLACK:
+            where = f"{item.name} {attribute.name.decode(errors='replace')}"
+            raise _unsafe(
+                path, where, f"is an attribute that may hold {taken:,} bytes in a file of {size:,}"
+            )
 
 
 def _check_dataset(item: h5py.Dataset, path: str, where: str, size: int) -> None:
@@ -103,8 +167,15 @@ def _check_dataset(item: h5py.Dataset, path: str, where: str, size: int) -> None
         raise _unsafe(path, where, f"is packed by a plugin (HDF5 filters {sorted(filters)})")
     if item.shape is None:
         raise _unsafe(path, where, "declares an array and holds none")
-    if item.dtype.kind not in _KINDS or item.dtype.hasobject or item.dtype.fields:
+    if item.dtype.kind not in _KINDS or any(
+        (item.dtype.hasobject, item.dtype.fields, item.dtype.subdtype)
+    ):
         raise _unsafe(path, where, f"does not hold numbers (dtype {item.dtype})")
+    own = item.attrs.get("dtype")
+    if own is not None:
+        _own_type(own, item.dtype)
+    elif item.dtype.kind == "V":
+        raise _unsafe(path, where, "holds bytes and does not say of which type")
     if item.nbytes > _RATIO * size + _SLACK:
         declared = f"declares {item.nbytes:,} bytes (shape {item.shape})"
         raise _unsafe(path, where, f"{declared} in a file of {size:,} bytes")
@@ -114,38 +185,30 @@ def _unsafe(path: str, where: str, what: str) -> UnsafeModelError:
     return refused(path, f"{short(where, 160)!r} {what}")
 
 
-class StoredArray:
-    """An array in a file that is read when it is needed.
-
-    Attributes:
-        shape, dtype: known without reading.
-    """
+class StoredArray(Stored):
+    """A dataset."""
 
     def __init__(self, dataset: h5py.Dataset, path: str, sealed: bool = False) -> None:
         self._dataset = dataset
         self._path = path
         self._sealed = sealed
-        self.shape: tuple[int, ...] = dataset.shape
+        self.shape = dataset.shape
         with _reading(path):
             name = dataset.attrs.get("dtype")
             self.dtype = dataset.dtype if name is None else _own_type(name, dataset.dtype)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        with _reading(self._path):
-            array = np.asarray(self._dataset[()])
+    def read(self) -> np.ndarray:
+        """See `Stored.read`."""
+        name = self._dataset.name
+        with _named(short(repr(name), 160)), _reading(self._path):
+            array = new_array(self.shape, self._dataset.dtype)
+            if array.size:
+                self._dataset.read_direct(array)
             expected = None if self._sealed else self._dataset.attrs.get(CHECKSUM)
             fits = expected is None or int(expected) == _checksum(array)
-        if not fits:
-            raise damaged(self._path, f"the checksum of {self._dataset.name!r} does not fit")
-        if array.dtype != self.dtype:
-            array = array.view(self.dtype)
-        return array if dtype is None else array.astype(dtype, copy=False)
-
-    def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self)[key]
-
-    def __len__(self) -> int:
-        return self.shape[0]
+            if not fits:
+                raise damaged(self._path, "its checksum does not fit")
+        return array if array.dtype == self.dtype else array.view(self.dtype)
 
 
 def _own_type(name: Any, stored: np.dtype) -> np.dtype:

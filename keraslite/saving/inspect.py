@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from keraslite.core.errors import short
+from keraslite.core.errors import printable, short
 from keraslite.saving.contents import open_contents
 from keraslite.saving.errors import loading
+from keraslite.saving.folder import FolderReader
+
+_INDENTED = 2**18
 
 
 def inspect_file(path: str, show_config: bool = False) -> list[str]:
@@ -33,12 +36,12 @@ def inspect_file(path: str, show_config: bool = False) -> list[str]:
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path!r}.")
     with loading(path), open_contents(path) as found:
-        lines = [f"{path}: {found.kind}, {os.path.getsize(path):,} bytes"]
+        lines = [f"{path}: {found.kind}, {_size(path):,} bytes"]
         lines += [f"  {key}: {short(str(v), 120)}" for key, v in sorted(found.metadata.items())]
         if found.config is not None:
             lines += [f"  {line}" for line in _model_lines(found.config)]
             if show_config:
-                lines += json.dumps(found.config, indent=2).splitlines()
+                lines += _config_lines(found.config)
         total = count = 0
         for name, array in found.weights.arrays():
             np.asarray(array)  # verifies its checksum
@@ -47,9 +50,27 @@ def inspect_file(path: str, show_config: bool = False) -> list[str]:
             total += size
             lines.append(f"  {name}  {tuple(array.shape)}  {array.dtype}  {size:,} bytes")
         lines.append(f"  {count:,} numbers, {total:,} bytes")
-        if path.endswith(".keras"):
+        if os.path.isdir(path):
+            with FolderReader(path) as members:
+                lines += [
+                    f"  {name}: {len(members.read(name)):,} bytes" for name in members.names()
+                ]
+        elif path.endswith(".keras"):
             lines += _check_members(path)
-    return [*lines, "  whole: every part was read"]
+    return [printable(line) for line in (*lines, "  whole: every part was read")]
+
+
+def _config_lines(config: Any) -> list[str]:
+    """As JSON; in one line where indents would take far more room than the values."""
+    text = json.dumps(config)
+    return json.dumps(config, indent=2).splitlines() if len(text) < _INDENTED else [text]
+
+
+def _size(path: str) -> int:
+    """Of a file, or of all in a folder."""
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    return sum(os.path.getsize(f"{where}/{n}") for where, _, names in os.walk(path) for n in names)
 
 
 def _check_members(path: str) -> Iterator[str]:

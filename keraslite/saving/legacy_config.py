@@ -17,6 +17,7 @@ from keraslite.core.errors import short
 from keraslite.core.old_names import ARGUMENTS, CLASSES
 from keraslite.core.registry import register_keras_serializable
 from keraslite.core.serialization import find_class, refuse_if_safe
+from keraslite.saving.legacy_merge import graph_of_branches, merge_layer
 from keraslite.saving.legacy_ops import op_call, tf_op
 
 # Renamings -------------------------------------------------------------------------------
@@ -149,9 +150,12 @@ def _object(form: dict[str, Any], kind: str | None, version: str) -> dict[str, A
         return form["config"].get("name", "float32")
     config = form["config"]
     if name == "Sequential" and isinstance(config, list):
+        graph = graph_of_branches(config)
+        if graph is not None:
+            return _object(graph, kind, version)
         config = {"layers": config}
-    if old in ("TFOpLambda", "SlicingOpLambda"):
-        return {**form, **tf_op(config)}
+    if old in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+        return {**form, **tf_op(old, config)}
     known = {"class_name": name, "config": config, "module": form.get("module")}
     if known["module"] is None or _is_moved(known["module"]):
         known["module"] = _KINDS.get(kind or "")
@@ -294,7 +298,7 @@ def _model(name: str, config: dict[str, Any], version: str) -> dict[str, Any]:
     found = dict(config)
     if not isinstance(found.get("layers"), list):
         raise ValueError(f"The config of model {short(str(config.get('name')), 60)!r} is broken.")
-    layers = [modern(layer, None, version) for layer in map(_merge_of_keras_1, found["layers"])]
+    layers = [modern(layer, None, version) for layer in map(merge_layer, found["layers"])]
     found["layers"] = layers
     if name == "Sequential" or "input_layers" not in found:
         return found
@@ -309,29 +313,6 @@ def _model(name: str, config: dict[str, Any], version: str) -> dict[str, Any]:
         places = _map_addresses(lambda a: [a[0], resolve(a), a[2]], found[key])
         found[key] = places[0] if isinstance(places, list) and len(places) == 1 else places
     return found
-
-
-def _merge_of_keras_1(layer: Any) -> Any:
-    """`Merge(mode="sum")` as the layer `Add`."""
-    if not isinstance(layer, dict) or layer.get("class_name") != "Merge":
-        return layer
-    config = layer.get("config") or {}
-    mode = config.get("mode")
-    classes = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average"}
-    classes |= {"max": "Maximum", "min": "Minimum", "dot": "Dot", "cos": "Dot"}
-    if mode not in classes or config.get("layers"):
-        raise ValueError(
-            f"Layer {short(str(config.get('name')), 60)!r} of Keras 1 merges with a function or "
-            "with models of its own, which has no equal in Keras 3. Load the weights alone into a "
-            "model made by hand."
-        )
-    found: dict[str, Any] = {"name": config.get("name")}
-    if mode == "concat":
-        found["axis"] = config.get("concat_axis", -1)
-    if classes[mode] == "Dot":
-        found["axes"] = config.get("dot_axes", -1)
-        found["normalize"] = mode == "cos"
-    return {**layer, "class_name": classes[mode], "config": found}
 
 
 def _is_address(value: Any) -> bool:

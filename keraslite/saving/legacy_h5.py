@@ -15,6 +15,7 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
+from keraslite import losses
 from keraslite.backend import engine
 from keraslite.core.errors import short
 from keraslite.core.registry import CustomObjectScope
@@ -50,9 +51,20 @@ def write_model(
         if not include_optimizer or not training:
             return
         optimizer = training.pop("optimizer")
+        training["loss"] = _long_names(training.get("loss"))
         root.attrs["training_config"] = json.dumps({**training, "optimizer_config": optimizer})
         if model.optimizer is not None:
             _write_arrays(root.create_group("optimizer_weights"), model.optimizer.variables)
+
+
+def _long_names(loss: Any) -> Any:
+    """`mean_squared_error` for `mse`, which Keras does not read from these files."""
+    if isinstance(loss, list):
+        return [_long_names(x) for x in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: _long_names(x) for key, x in loss.items()}
+    known = losses.CATALOG.names.get(loss) if isinstance(loss, str) else None
+    return getattr(known, "__name__", loss)
 
 
 def write_weights(model: Any, file: IO[bytes], version: str = "") -> None:
@@ -274,6 +286,8 @@ def _fit(variables: list[Any], stored: Stored) -> list[tuple[Any, str, Any]] | s
                 f"has {variable.name!r} of shape {tuple(variable.shape)}, the file "
                 f"{tuple(value.shape)}"
             )
+        if value.dtype.kind == "c" and "complex" not in variable.dtype:
+            return f"has {variable.name!r} of {variable.dtype}, the file {value.dtype}"
     return [(v, *pair) for v, pair in zip(variables, stored, strict=True)]
 
 
@@ -295,7 +309,11 @@ def _names(group: h5py.Group, key: str, path: str) -> list[str]:
     parts = [key] if key in group.attrs else []
     while f"{key}{len(parts)}" in group.attrs:
         parts.append(f"{key}{len(parts)}")
-    return [_text(x, path) for part in parts for x in np.ravel(group.attrs[part])]
+    names = [_text(x, path) for part in parts for x in np.ravel(group.attrs[part])]
+    places = {tuple(p for p in name.split("/") if p not in ("", ".")) for name in names}
+    if len(places) < len(names):
+        raise damaged(path, f"{key!r} of {short(group.name, 80)!r} names something twice")
+    return names
 
 
 def _text(value: Any, path: str) -> str:

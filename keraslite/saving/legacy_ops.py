@@ -1,90 +1,349 @@
-"""Functions of TensorFlow in the graphs of tf.keras, as ops."""
+"""Functions of TensorFlow in the graphs of tf.keras, as ops: those of a table, and no others."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from keraslite.core.errors import short
+from keraslite.core.errors import describe, short
 
-#: Function of TensorFlow in a graph -> op class, and the names of its arguments in order.
-_TF_OPS = {
-    "__operators__.add": ("Add", "x y"),
-    "math.add": ("Add", "x y"),
-    "math.subtract": ("Subtract", "x y"),
-    "math.multiply": ("Multiply", "x y"),
-    "math.truediv": ("TrueDivide", "x y"),
-    "math.pow": ("Power", "x y"),
-    "math.maximum": ("Maximum", "x y"),
-    "math.minimum": ("Minimum", "x y"),
-    "linalg.matmul": ("Matmul", "a b"),
-    "nn.relu": ("Relu", "features"),
-    "nn.relu6": ("Relu6", "features"),
-    "nn.softmax": ("Softmax", "logits axis"),
-    "nn.sigmoid": ("Sigmoid", "x"),
-    "math.sigmoid": ("Sigmoid", "x"),
-    "math.tanh": ("Tanh", "x"),
-    "math.exp": ("Exp", "x"),
-    "math.log": ("Log", "x"),
-    "math.sqrt": ("Sqrt", "x"),
-    "math.square": ("Square", "x"),
-    "math.abs": ("Absolute", "x"),
-    "math.negative": ("Negative", "x"),
-    "math.reduce_mean": ("Mean", "input_tensor axis keepdims"),
-    "math.reduce_sum": ("Sum", "input_tensor axis keepdims"),
-    "math.reduce_max": ("Max", "input_tensor axis keepdims"),
-    "math.reduce_min": ("Min", "input_tensor axis keepdims"),
-    "expand_dims": ("ExpandDims", "input axis"),
-    "squeeze": ("Squeeze", "input axis"),
-    "reshape": ("Reshape", "tensor shape"),
-    "transpose": ("Transpose", "a perm"),
-    "concat": ("Concatenate", "values axis"),
-    "stack": ("Stack", "values axis"),
-    "__operators__.getitem": ("GetItem", "tensor slice_spec"),
-    "clip_by_value": ("Clip", "t clip_value_min clip_value_max"),
+_ELEMENTWISE = {
+    "math.tanh": "Tanh",
+    "math.exp": "Exp",
+    "math.expm1": "Expm1",
+    "math.log": "Log",
+    "math.log1p": "Log1p",
+    "math.sqrt": "Sqrt",
+    "math.rsqrt": "Rsqrt",
+    "math.square": "Square",
+    "math.abs": "Absolute",
+    "math.negative": "Negative",
+    "math.reciprocal": "Reciprocal",
+    "math.sign": "Sign",
+    "math.round": "Round",
+    "math.floor": "Floor",
+    "math.ceil": "Ceil",
+    "math.sin": "Sin",
+    "math.cos": "Cos",
+    "math.tan": "Tan",
+    "math.erf": "Erf",
+    "math.sigmoid": "Sigmoid",
+    "math.softplus": "Softplus",
+    "math.logical_not": "LogicalNot",
+    "nn.sigmoid": "Sigmoid",
+    "nn.elu": "Elu",
+    "nn.selu": "Selu",
+    "nn.silu": "Silu",
+    "nn.softplus": "Softplus",
+    "nn.softsign": "Softsign",
+    "identity": "Copy",
+    "zeros_like": "ZerosLike",
+    "ones_like": "OnesLike",
 }
-_OP_ARGUMENTS = {"perm": "axes", "shape": "newshape", "clip_value_min": "x_min"}
-_OP_ARGUMENTS |= {"clip_value_max": "x_max"}
+_BINARY = {
+    "__operators__.add": "Add",
+    "math.add": "Add",
+    "math.subtract": "Subtract",
+    "math.multiply": "Multiply",
+    "math.truediv": "TrueDivide",
+    "math.divide": "TrueDivide",
+    "math.divide_no_nan": "DivideNoNan",
+    "math.floordiv": "FloorDivide",
+    "floor_div": "FloorDivide",
+    "math.floormod": "Mod",
+    "math.pow": "Power",
+    "math.maximum": "Maximum",
+    "math.minimum": "Minimum",
+    "math.greater": "Greater",
+    "math.greater_equal": "GreaterEqual",
+    "math.less": "Less",
+    "math.less_equal": "LessEqual",
+    "math.equal": "Equal",
+    "math.not_equal": "NotEqual",
+    "math.logical_and": "LogicalAnd",
+    "math.logical_or": "LogicalOr",
+}
+_REDUCTIONS = {
+    "mean": "Mean",
+    "sum": "Sum",
+    "max": "Max",
+    "min": "Min",
+    "prod": "Prod",
+    "std": "Std",
+    "variance": "Var",
+    "any": "Any",
+    "all": "All",
+    "logsumexp": "Logsumexp",
+}
+#: Function of TensorFlow -> class of the op, and what each argument of the function, in its
+#: order, is for the op; `=` and a value: what it is where the graph does not say.
+_FUNCTIONS: dict[str, tuple[str, str]] = {
+    **{name: (op, "x:x") for name, op in _ELEMENTWISE.items()},
+    **{name: (op, "x:x1 y:x2") for name, op in _BINARY.items()},
+    **{
+        f"math.reduce_{name}": (op, "input_tensor:x axis:axis keepdims:keepdims")
+        for name, op in _REDUCTIONS.items()
+    },
+    "stop_gradient": ("StopGradient", "input:variable"),
+    "nn.relu": ("Relu", "features:x"),
+    "nn.relu6": ("Relu6", "features:x"),
+    "nn.gelu": ("Gelu", "features:x approximate:approximate=false"),
+    "nn.leaky_relu": ("LeakyRelu", "features:x alpha:negative_slope"),
+    "nn.softmax": ("Softmax", "logits:x axis:axis"),
+    "nn.log_softmax": ("LogSoftmax", "logits:x axis:axis"),
+    "nn.bias_add": ("Add", "value:x1 bias:x2"),
+    "nn.max_pool2d": ("MaxPool", "input:inputs ksize:pool_size strides:strides padding:padding"),
+    "nn.avg_pool2d": (
+        "AveragePool",
+        "input:inputs ksize:pool_size strides:strides padding:padding",
+    ),
+    "nn.depth_to_space": ("DepthToSpace", "input:x block_size:block_size"),
+    "nn.space_to_depth": ("SpaceToDepth", "input:x block_size:block_size"),
+    "math.l2_normalize": ("Normalize", "x:x axis:axis=null :epsilon=1e-6"),
+    "math.argmax": ("Argmax", "input:x axis:axis=0"),
+    "math.argmin": ("Argmin", "input:x axis:axis=0"),
+    "math.cumsum": ("Cumsum", "x:x axis:axis=0"),
+    "math.top_k": ("TopK", "input:x k:k=1 sorted:sorted"),
+    "linalg.matmul": ("Matmul", "a:x1 b:x2"),
+    "cast": ("Cast", "x:x dtype:dtype"),
+    "expand_dims": ("ExpandDims", "input:x axis:axis"),
+    "squeeze": ("Squeeze", "input:x axis:axis"),
+    "reshape": ("Reshape", "tensor:x shape:newshape"),
+    "transpose": ("Transpose", "a:x perm:axes"),
+    "broadcast_to": ("BroadcastTo", "input:x shape:shape"),
+    "tile": ("Tile", "input:x multiples:repeats"),
+    "repeat": ("Repeat", "input:x repeats:repeats axis:axis"),
+    "pad": ("Pad", "tensor:x paddings:pad_width mode:mode constant_values:constant_values"),
+    "reverse": ("Flip", "tensor:x axis:axis"),
+    "gather": ("Take", "params:x indices:indices axis:axis=0"),
+    "where": ("Where", "condition:condition x:x1 y:x2"),
+    "one_hot": ("OneHot", 'indices:x depth:num_classes axis:axis dtype:dtype="float32"'),
+    "concat": ("Concatenate", "values:xs axis:axis"),
+    "stack": ("Stack", "values:x axis:axis"),
+    "split": ("Split", "value:x num_or_size_splits:indices_or_sections axis:axis"),
+    "unstack": ("Unstack", "value:x num:num axis:axis"),
+    "image.resize": ("Resize", "images:images size:size method:interpolation"),
+    "__operators__.getitem": ("GetItem", "tensor:x slice_spec:key"),
+    "clip_by_value": ("Clip", "t:x clip_value_min:x_min clip_value_max:x_max"),
+}
+#: Where one function has two names.
+_ALIASES = {"norm": "linalg.norm", "linalg.l2_normalize": "math.l2_normalize"}
+_ALIASES |= {"nn.swish": "nn.silu", "nn.l2_normalize": "math.l2_normalize"}
+_ALIASES |= {"nn.tanh": "math.tanh", "nn.top_k": "math.top_k", "gather_v2": "gather"}
+#: In words of TensorFlow, in capitals there.
+_WORDS = ("padding", "mode")
+#: What an argument says that the op has not, where it changes nothing.
+_NEUTRAL = (None, False, 0)
 
-_BINARY = {name for name, names in _TF_OPS.values() if names in ("x y", "a b")}
+#: Operation of a `TensorFlowOpLayer`, of TensorFlow 2.0 to 2.3 -> function.
+_OPERATIONS = {
+    "Add": "math.add",
+    "AddV2": "math.add",
+    "BiasAdd": "nn.bias_add",
+    "Sub": "math.subtract",
+    "Mul": "math.multiply",
+    "RealDiv": "math.truediv",
+    "Neg": "math.negative",
+    "FloorMod": "math.floormod",
+    "FloorDiv": "math.floordiv",
+    "MatMul": "linalg.matmul",
+    "BatchMatMul": "linalg.matmul",
+    "BatchMatMulV2": "linalg.matmul",
+    "ConcatV2": "concat",
+    "Pack": "stack",
+    "Cast": "cast",
+    "GatherV2": "gather",
+    "SelectV2": "where",
+    "PadV2": "pad",
+    "Prod": "math.reduce_prod",
+    "ReverseV2": "reverse",
+    "ExpandDims": "expand_dims",
+    "BroadcastTo": "broadcast_to",
+    "StridedSlice": "__operators__.getitem",
+    "GreaterEqual": "math.greater_equal",
+    "LessEqual": "math.less_equal",
+    "LogicalAnd": "math.logical_and",
+    "LogicalNot": "math.logical_not",
+    **{name: f"math.{name.lower()}" for name in ("Pow", "Maximum", "Minimum", "Greater", "Less")},
+    **{name: f"nn.{name.lower()}" for name in ("Relu", "Relu6", "Softmax", "Elu", "Selu")},
+    **{name: f"math.reduce_{name.lower()}" for name in ("Mean", "Sum", "Max", "Min", "Any", "All")},
+    **{
+        name: f"math.{name.lower()}"
+        for name in ("Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Rsqrt", "Square", "Abs", "Softplus")
+    },
+    **{name: name.lower() for name in ("Reshape", "Transpose", "Squeeze", "Tile", "Pad")},
+}
+#: Attribute of such an operation -> argument of the function.
+_ATTRIBUTES = {
+    "keep_dims": "keepdims",
+    "squeeze_dims": "axis",
+    "axis": "axis",
+    "DstT": "dtype",
+    "transpose_a": "transpose_a",
+    "transpose_b": "transpose_b",
+    "adj_x": "transpose_a",
+    "adj_y": "transpose_b",
+}
+_TYPES = {"DT_FLOAT": "float32", "DT_HALF": "float16", "DT_DOUBLE": "float64", "DT_BOOL": "bool"}
+_TYPES |= {"DT_INT32": "int32", "DT_INT64": "int64"}
 
 
-def tf_op(config: dict[str, Any]) -> dict[str, Any]:
-    """The op for a `TFOpLambda` or `SlicingOpLambda`; `op_call` needs the name it keeps."""
-    function = str(config.get("function")).removeprefix("compat.v1.")
-    if function not in _TF_OPS:
+def tf_op(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The op for a `TFOpLambda`, `SlicingOpLambda` or `TensorFlowOpLayer`.
+
+    `op_call` needs what it keeps in the config.
+
+    Raises:
+        ValueError: names a function that has no equal here.
+    """
+    kept: dict[str, Any] = {}
+    if class_name == "TensorFlowOpLayer":
+        node = _node(config)
+        name = str(node.get("op"))
+        function = _OPERATIONS.get(name, name)
+        kept = {"_tf_node": node, "_tf_constants": config.get("constants") or {}}
+    else:
+        function = str(config.get("function")).removeprefix("compat.v1.")
+        function = _ALIASES.get(function, function)
+    if function not in _FUNCTIONS:
         raise ValueError(
             f"The graph calls the TensorFlow function {short(function, 80)!r}, which has no "
             "equal here. Put it into a layer and make the model again, then load the weights."
         )
-    class_name = _TF_OPS[function][0]
-    found = {"name": config.get("name"), "_tf_function": function}
-    return {"module": "keras.src.ops.numpy", "class_name": class_name, "config": found}
+    found = {"name": config.get("name"), "_tf_function": function, **kept}
+    return {"module": "keras.src.ops.numpy", "class_name": _FUNCTIONS[function][0], "config": found}
 
 
 def op_call(layer: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Tensors as arguments of the call; numbers that are not tensors as the op's config."""
-    function = layer["config"].pop("_tf_function", None)
-    names = _TF_OPS[function][1].split() if function else []
-    called = args + [kwargs.pop(n) for n in names[1:2] if layer["class_name"] in _BINARY]
-    if "slice_spec" in kwargs:
-        value = [_key(k) for k in kwargs.pop("slice_spec")]
-        called.append({"class_name": "__tuple__", "config": {"value": value}})
-    for name in names[1:]:
-        if name in kwargs:
-            layer["config"][_OP_ARGUMENTS.get(name, name)] = kwargs.pop(name)
-    left = [name for name, value in kwargs.items() if name != "name" and value is not False]
-    if function and left:
+    """One call of the op, from that of the function.
+
+    Raises:
+        ValueError: names an argument that has no equal here.
+    """
+    config = dict(layer["config"])
+    function = config.pop("_tf_function", None)
+    if function is None:
+        return {"args": args, "kwargs": kwargs}
+    if "_tf_node" in config:
+        args, kwargs = _of_node(function, config, args)
+    layer["config"] = {"name": config["name"]}
+    class_name, signature = _FUNCTIONS[function]
+    pairs = [part.partition(":")[::2] for part in signature.split()]
+    given = {**dict(zip([name for name, _ in pairs], args, strict=False)), **kwargs}
+    given.pop("name", None)
+    if class_name == "Matmul" and (given.get("transpose_a") or given.get("transpose_b")):
+        one = "ji" if given.get("transpose_a") else "ij"
+        other = "kj" if given.get("transpose_b") else "jk"
+        layer["class_name"] = "Einsum"
+        layer["config"]["subscripts"] = f"...{one},...{other}->...ik"
+        return {"args": [given["a"], given["b"]], "kwargs": {}}
+    found: dict[str, Any] = {}
+    for name, target in pairs:
+        target, _, default = target.partition("=")
+        value = given.pop(name, None)
+        if value is None and default:
+            value = json.loads(default)
+        if value is not None or default == "null":
+            found[target] = value.lower() if name in _WORDS else value
+    left = [name for name, value in given.items() if value not in _NEUTRAL]
+    if left:
         raise ValueError(
             f"The graph calls the TensorFlow function {function!r} with {short(str(left), 120)}, "
             "which has no equal here. Make the model by hand and load its weights alone."
         )
-    return {"args": called, "kwargs": {} if function else kwargs}
+    if class_name == "GetItem":
+        key = found["key"] if isinstance(found["key"], list) else [found["key"]]
+        found["key"] = {"class_name": "__tuple__", "config": {"value": [_key(k) for k in key]}}
+    if class_name == "Split" and isinstance(found["indices_or_sections"], list):
+        sizes = found["indices_or_sections"]
+        found["indices_or_sections"] = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return {"args": [], "kwargs": found}
 
 
 def _key(part: Any) -> Any:
     """One index of `x[...]`."""
     if isinstance(part, dict) and "start" in part:
         return {"class_name": "__slice__", "config": part}
-    if isinstance(part, dict):
+    if isinstance(part, dict) or part == "Ellipsis":
         return {"class_name": "__ellipsis__", "config": {}}
     return part
+
+
+# Operations ------------------------------------------------------------------------------
+
+
+def _node(config: dict[str, Any]) -> dict[str, Any]:
+    text = config.get("node_def")
+    try:
+        node = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        node = None
+    if not isinstance(node, dict):
+        raise ValueError(
+            f"Layer {short(str(config.get('name')), 60)!r} does not say what it computes. "
+            f"Received: node_def={describe(text)}"
+        )
+    return node
+
+
+def _of_node(
+    function: str, config: dict[str, Any], tensors: list[Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments of the function: tensors and constants in their places, and attributes."""
+    node, constants = config["_tf_node"], config["_tf_constants"]
+    many = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
+    waiting = list(many)
+    attributes = {k: _attribute(v) for k, v in (node.get("attr") or {}).items()}
+    inputs = [
+        constants[str(i)] if str(i) in constants else waiting.pop(0)
+        for i in range(len(many) + len(constants))
+    ]
+    kwargs = {_ATTRIBUTES[k]: v for k, v in attributes.items() if k in _ATTRIBUTES and v != []}
+    if function == "concat":
+        return [inputs[:-1], inputs[-1]], {}
+    if function == "stack":
+        return [inputs], kwargs
+    if function == "where":
+        return inputs, {}
+    if function == "__operators__.getitem":
+        return [inputs[0], _slices(inputs[1:], attributes)], {}
+    if function == "pad" and len(inputs) == 3:
+        kwargs["constant_values"] = inputs.pop()
+    return inputs, kwargs
+
+
+def _attribute(value: Any) -> Any:
+    """What an attribute holds: `{"b": true}`, `{"i": "1"}`, `{"type": "DT_FLOAT"}`."""
+    if not isinstance(value, dict):
+        return value
+    if "list" in value:
+        return [int(i) for i in value["list"].get("i", [])]
+    if "i" in value:
+        return int(value["i"])
+    if "type" in value:
+        return _TYPES.get(value["type"], value["type"])
+    return value.get("b", False)
+
+
+def _slices(parts: list[Any], attributes: dict[str, Any]) -> list[Any]:
+    """The indices that bit masks describe."""
+    found: list[Any] = []
+    masks = {k: attributes.get(f"{k}_mask", 0) for k in ("begin", "end", "ellipsis")}
+    masks |= {k: attributes.get(f"{k}_mask", 0) for k in ("new_axis", "shrink_axis")}
+    for i, (start, stop, step) in enumerate(zip(*parts, strict=True)):
+        bit = 1 << i
+        if masks["ellipsis"] & bit:
+            found.append("Ellipsis")
+        elif masks["new_axis"] & bit:
+            found.append(None)
+        elif masks["shrink_axis"] & bit:
+            found.append(start)
+        else:
+            found.append(
+                {
+                    "start": None if masks["begin"] & bit else start,
+                    "stop": None if masks["end"] & bit else stop,
+                    "step": step,
+                }
+            )
+    return found

@@ -23,6 +23,8 @@ def converted(layer: Any, arrays: Sequence[Any], version: str, engine: str) -> l
     """
     kind = _kind(layer)
     found = list(arrays)
+    if isinstance(getattr(layer, "layers", None), list):
+        return _nested(layer, found, version, engine)
     if kind == "Bidirectional" and len(found) % 2 == 0:
         half = len(found) // 2
         return [
@@ -45,6 +47,31 @@ def _kind(layer: Any) -> str:
     names = [cls.__name__ for cls in type(layer).__mro__]
     wanted = ("Bidirectional", "TimeDistributed", *_GATES, *_CONVOLUTIONS)
     return next((n for n in names if n in wanted), names[0])
+
+
+def _nested(model: Any, arrays: list[Any], version: str, engine: str) -> list[Any]:
+    """Of a model inside: what each layer trains, one after the other, and then the rest."""
+    found: list[Any] = []
+    place = 0
+    for layer in model.layers:
+        end = place + _count(layer, version)
+        found += converted(layer, arrays[place:end], version, engine)
+        place = end
+    return found + arrays[place:]
+
+
+def _count(layer: Any, version: str) -> int:
+    """How many trained arrays a file has for a layer."""
+    kind = _kind(layer)
+    if isinstance(getattr(layer, "layers", None), list):
+        return sum(_count(inner, version) for inner in layer.layers)
+    if kind == "Bidirectional":
+        return _count(layer.forward_layer, version) + _count(layer.backward_layer, version)
+    if kind == "TimeDistributed":
+        return _count(layer.layer, version)
+    if kind in _GATES and version.startswith("1"):
+        return 3 * len(_GATES[kind])
+    return len(layer.trainable_weights)
 
 
 def _kernel_of_keras_1(layer: Any, kernel: np.ndarray) -> np.ndarray:

@@ -26,6 +26,13 @@ from keraslite.saving import background
 from keraslite.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Reader, Writer, checked_json
 from keraslite.saving.commit import replacing
 from keraslite.saving.errors import loading, refused
+from keraslite.saving.folder import (
+    FolderReader,
+    FolderWriter,
+    place_of,
+    reader,
+    replacing_folder,
+)
 from keraslite.saving.walk import Snapshot, walk
 from keraslite.version import __version__
 
@@ -52,7 +59,8 @@ def save_model(
         filepath: ends in `.keras`; in `.safetensors`, for a file that other programs read; or
             in `.h5`, the legacy format of Keras 2.
         overwrite: False raises when the file exists.
-        zipped: only True (or None) for now.
+        zipped: False writes a folder with the same members instead of a `.keras` file. Its
+            name is the whole path; a crash leaves the old folder or the new one.
         **kwargs: `include_optimizer=False` leaves out how it was compiled;
             `asynchronous=True` copies the state and lets a thread write it.
 
@@ -73,14 +81,19 @@ def save_model(
     include_optimizer = kwargs.pop("include_optimizer", True)
     asynchronous = kwargs.pop("asynchronous", False)
     _only(kwargs, "save_model", ("overwrite", "zipped", "include_optimizer", "asynchronous"))
-    if not path.endswith((".keras", _SAFETENSORS, *_LEGACY)) or path.endswith(".weights.h5"):
+    named = path.endswith((".keras", _SAFETENSORS, *_LEGACY))
+    if zipped is False and named:
+        raise ValueError(
+            "With `zipped=False` a model is saved to a folder, whose name does not end like that "
+            f"of a file. Received: filepath={path!r}"
+        )
+    if zipped is not False and (not named or path.endswith(".weights.h5")):
         raise ValueError(
             "A model is saved to a path that ends in `.keras` (or `.h5`, `.safetensors`); "
             f"`model.export(path)` makes other formats. Received: filepath={path!r}"
         )
-    if zipped is False:
-        raise ValueError("`zipped=False` (a folder instead of a file) is not supported yet.")
     _check_built(model, "saving")
+    path = path.rstrip(os.sep) if zipped is False else path
     _may_write(path, overwrite)
     _check_asynchronous(path, asynchronous)
     write = functools.partial(_write_model, model, path, include_optimizer)
@@ -106,14 +119,24 @@ def _write_model(model: Any, path: str, include_optimizer: bool) -> None:
         with replacing(path) as file:
             write_safetensors(model, file, {**metadata, "config": json.dumps(config)})
         return
+    if path.endswith(".keras"):
+        with replacing(path, sealed=True) as file, Writer(file) as archive:
+            _write_members(model, archive, metadata, config)
+        return
+    with replacing_folder(path) as folder, FolderWriter(folder) as members:
+        _write_members(model, members, metadata, config)
+
+
+def _write_members(
+    model: Any, archive: Writer | FolderWriter, metadata: dict[str, Any], config: Any
+) -> None:
     from keraslite.saving.weights import write_weights
 
-    with replacing(path, sealed=True) as file, Writer(file) as archive:
-        archive.add_json(METADATA, metadata)
-        archive.add_json(CONFIG, config)
-        with archive.member(WEIGHTS) as weights:
-            write_weights(model, weights)
-        _write_assets(model, archive)
+    archive.add_json(METADATA, metadata)
+    archive.add_json(CONFIG, config)
+    with archive.member(WEIGHTS) as weights:
+        write_weights(model, weights)
+    _write_assets(model, archive)
 
 
 def load_model(
@@ -122,7 +145,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model in a file: `.keras`, `.safetensors`, or `.h5` of Keras 1, 2 or 3.
+    """The model in a file: `.keras`, `.safetensors`, or `.h5` of Keras 1, 2 or 3; or in a folder.
 
     Nothing is imported, opened or run on the file's behalf; its sizes are checked before
     memory is taken.
@@ -149,10 +172,7 @@ def load_model(
             f"{path!r} holds weights alone. Make the model first, then call "
             "`model.load_weights(path)`."
         )
-    if Path(path).is_dir():
-        raise ValueError(
-            f"{path!r} is a folder, perhaps a SavedModel. `load_model` takes `.keras` files."
-        )
+    path = place_of(path)
     _must_exist(path)
     make = functools.partial(_make, path, custom_objects, compile, safe_mode)
     newer: list[str] = []
@@ -178,7 +198,7 @@ def _load(
         return read_model(path, make, custom_objects, compile)
     if path.endswith(_SAFETENSORS):
         return _load_safetensors(path, make, newer)
-    with Reader(path) as archive:
+    with reader(path) as archive:
         if METADATA in archive.names():
             newer += _check_version(path, archive.read_json(METADATA))
         return _load_archive(archive, make)
@@ -207,7 +227,7 @@ def _make(
     return model
 
 
-def _load_archive(archive: Reader, make: Callable[[Any, int], Any]) -> Any:
+def _load_archive(archive: Reader | FolderReader, make: Callable[[Any, int], Any]) -> Any:
     from keraslite.saving.weights import read_weights
 
     config = archive.read_json(CONFIG)
@@ -347,7 +367,7 @@ def load_weights(
 
     with loading(path):
         if path.endswith(".keras"):
-            with Reader(path) as archive, archive.member(WEIGHTS) as weights:
+            with Reader(path, whole=True) as archive, archive.member(WEIGHTS) as weights:
                 read_weights(model, weights, path, skip_mismatch)
         elif path.endswith(".weights.h5"):
             read_weights(model, path, path, skip_mismatch)
@@ -368,7 +388,7 @@ def load_weights(
 # Assets ----------------------------------------------------------------------------------
 
 
-def _write_assets(model: Any, archive: Writer) -> None:
+def _write_assets(model: Any, archive: Writer | FolderWriter) -> None:
     """What layers keep in files of their own, such as vocabularies."""
     for path, saveable in walk(model):
         if not hasattr(saveable, "save_assets"):
@@ -381,7 +401,7 @@ def _write_assets(model: Any, archive: Writer) -> None:
                     archive.add_bytes(f"{ASSETS}{path}/{inner}", file.read_bytes())
 
 
-def _read_assets(model: Any, archive: Reader) -> None:
+def _read_assets(model: Any, archive: Reader | FolderReader) -> None:
     names = [n for n in archive.names() if n.startswith(ASSETS) and not n.endswith("/")]
     for path, saveable in walk(model) if names else ():
         prefix = f"{ASSETS}{path}/"

@@ -22,6 +22,8 @@ import numpy as np
 from keraslite.core import dtypes
 from keraslite.core.errors import short
 from keraslite.core.naming import unique_among
+from keraslite.core.stored import Stored, new_array
+from keraslite.saving import seal
 from keraslite.saving.archive import checked_json
 from keraslite.saving.errors import damaged, refused
 from keraslite.saving.tree import Tree, leaves
@@ -108,15 +110,19 @@ def _names(saveable: Any) -> dict[str, str]:
     return {str(i): unique_among(v.name.replace("/", "_"), taken) for i, v in enumerate(own)}
 
 
-def _bytes(array: np.ndarray) -> memoryview | bytes:
+def _bytes(array: np.ndarray) -> memoryview:
     flat = np.ascontiguousarray(array).reshape(-1)
-    flat = flat.astype(flat.dtype.newbyteorder("<")) if flat.dtype.kind in "iufc" else flat
+    if flat.dtype.kind in "iufc":
+        flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
     return memoryview(flat.view("uint8"))
 
 
 def _checksum(name: str, entry: dict[str, Any], array: np.ndarray) -> int:
-    head = f"{name} {entry['dtype']} {entry['shape']}".encode()
-    return zlib.crc32(_bytes(array), zlib.crc32(head))
+    return zlib.crc32(_bytes(array), _head_sum(name, entry))
+
+
+def _head_sum(name: str, entry: dict[str, Any]) -> int:
+    return zlib.crc32(f"{name} {entry['dtype']} {entry['shape']}".encode())
 
 
 def _digest(metadata: dict[str, str]) -> str:
@@ -127,8 +133,8 @@ def _digest(metadata: dict[str, str]) -> str:
 # Reading ---------------------------------------------------------------------------------
 
 
-class _Tensor:
-    """A tensor in a file that is read when it is needed, and checked then."""
+class _Tensor(Stored):
+    """A tensor, checked when it is read."""
 
     def __init__(self, path: str, name: str, entry: dict[str, Any], start: int, crc: Any) -> None:
         self._path, self._name, self._entry, self._crc = path, name, entry, crc
@@ -136,21 +142,17 @@ class _Tensor:
         self.dtype = dtypes.numpy_dtype(_NUMPY[entry["dtype"]])
         self._start = start + entry["data_offsets"][0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        count = math.prod(self.shape)
-        array = np.fromfile(self._path, self.dtype, count, offset=self._start)
-        if array.size != count:
-            raise damaged(self._path, f"tensor {self._name!r} is incomplete")
-        array = array.reshape(self.shape)
-        if self._crc is not None and self._crc != _checksum(self._name, self._entry, array):
+    def read(self) -> np.ndarray:
+        """See `Stored.read`."""
+        array = new_array(self.shape, self.dtype)
+        with open(self._path, "rb") as file:
+            file.seek(self._start)
+            found = seal.read_into(file, _bytes(array), _head_sum(self._name, self._entry))
+        if found is None:
+            raise damaged(self._path, f"tensor {short(self._name, 160)!r} is incomplete")
+        if self._crc is not None and self._crc != found:
             raise damaged(self._path, f"the checksum of {short(self._name, 160)!r} does not fit")
-        return array if dtype is None else array.astype(dtype, copy=False)
-
-    def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self)[key]
-
-    def __len__(self) -> int:
-        return self.shape[0]
+        return array
 
 
 def read_header(path: str) -> tuple[dict[str, str], dict[str, Any]]:

@@ -1,100 +1,295 @@
-"""The seal of a file: a checksum of all its bytes, in a place where other readers skip it.
+"""The seal of a file: checksums of all its bytes, in a place where other readers skip it.
 
-It is the text `keraslite crc32 ` and eight hexadecimal digits: the CRC-32 of the CRC-32s of
-all blocks of 4 MiB (each four bytes, little-endian), in which these digits count as zeros. It
-stands at the end of a file, where HDF5, zip and npz files may have more bytes, or among the
-first bytes of one whose format is text. It finds accidents, not forgery.
+It stands at the end of a file, where HDF5, zip and npz files may have more bytes: the CRC-32 of
+each block of 4 MiB (four bytes, little-endian), the text `keraslite crc32 ` and the CRC-32 of
+these as eight hexadecimal digits. (Beyond 32 GiB, the blocks are larger.) So each part of a file
+is checked when it is read. A text that begins with `{` has the digits alone, among its first
+bytes: those of all its bytes, with zeros in their place. It finds accidents, not forgery.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import io
 import os
 import threading
 import zlib
-from typing import IO
+from collections.abc import Iterator
+from typing import IO, Any
 
-from keraslite.saving.errors import damaged
+from keraslite.saving.errors import DamagedFileError, damaged
 
 _MARK = b"keraslite crc32 "
 _ZEROS = b"0" * 8
-#: What a writer may put where the seal shall be; without it, the seal is added at the end.
+#: What the writer of a text puts where the seal shall be; elsewhere, it is added at the end.
 BLANK = (_MARK + _ZEROS).decode()
 _HEAD = 1 << 16
+_PIECE = 1 << 20
 _BLOCK = 1 << 22
+_MOST = 1 << 13  # blocks: the comment of a zip file has room for their checksums
 
 
 def seal(file: IO[bytes]) -> None:
     """Complete a file that was written to its end."""
-    place = _place(file)
+    place = _place_in_text(file)
     if place is None:
-        place = file.seek(0, os.SEEK_END) + len(_MARK)
-        file.write(BLANK.encode())
+        table = _sums(file, file.seek(0, os.SEEK_END))
+        file.seek(0, os.SEEK_END)
+        file.write(table + _MARK + _digits(table))
+    else:
+        digits = _digits(_without_digits(file, place))
+        file.seek(place)
+        file.write(digits)
     file.flush()
-    value = _checksum(file, place)
-    file.seek(place)
-    file.write(value)
-    file.flush()
+
+
+def size_for(size: int) -> int:
+    """The bytes that `seal` adds to a file of `size` bytes."""
+    return 4 * -(-size // _block_size(size)) + len(BLANK)
 
 
 def is_whole(file: IO[bytes]) -> bool | None:
     """Whether a file is as it was when it was sealed; None for one that has no seal."""
-    place = _place(file)
-    if place is None:
-        return None
-    file.seek(place)
-    whole = file.read(len(_ZEROS)) == _checksum(file, place)
+    place = _place_in_text(file)
+    if place is not None:
+        file.seek(place)
+        return file.read(len(_ZEROS)) == _digits(_without_digits(file, place))
+    try:
+        checked = Checked.of(file, "")
+        if checked is None:
+            return None
+        checked.check()
+    except DamagedFileError:
+        return False
     file.seek(0)
-    return whole
+    return True
 
 
-def check(file: IO[bytes], path: str) -> bool:
-    """Whether a file has a seal.
+def check(file: IO[bytes], path: str) -> None:
+    """Raise for a file that is not what was sealed.
 
     Raises:
-        DamagedFileError: if the file is not what was sealed.
+        DamagedFileError: names the file.
     """
-    whole = is_whole(file)
-    if whole is None:
-        file.seek(max(file.seek(0, os.SEEK_END) - len(BLANK), 0))
-        if _MARK[:8] in file.read():
-            raise damaged(path, "its last bytes are missing")
-    elif not whole:
-        raise damaged(path, "its bytes do not fit the checksum that was written with them")
-    return bool(whole)
+    if is_whole(file) is False:
+        raise _changed(path)
 
 
-def _place(file: IO[bytes]) -> int | None:
-    """Where the digits of the seal are."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - len(BLANK), 0))
-    if file.read(len(_MARK)) == _MARK:
-        return size - len(_ZEROS)
+@contextlib.contextmanager
+def opened(path: str, whole: bool = False) -> Iterator[IO[bytes]]:
+    """The file at `path`, which is `Checked` if it is sealed.
+
+    Args:
+        path: of the file.
+        whole: whether all of it is checked before anything is read.
+
+    Raises:
+        DamagedFileError: for what is read and is not what was sealed.
+    """
+    with open(path, "rb") as file:
+        checked = Checked.of(file, path)
+        if checked is None:
+            yield file
+            return
+        with checked:
+            if whole:
+                checked.check()
+            yield checked  # type: ignore[misc]
+        if checked.failed:  # perhaps a library in between took the error for its own
+            raise _changed(path)
+
+
+class Part(io.RawIOBase):
+    """So many bytes of a file, from a place on, as a file."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._start, self._size, self._position = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, begin + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]
+        count = self._fill(self._position, view)
+        self._position += count
+        return count
+
+    def _fill(self, place: int, memory: memoryview) -> int:
+        self._file.seek(self._start + place)
+        return self._file.readinto(memory)  # type: ignore[attr-defined]
+
+
+class Checked(Part):
+    """The bytes that a file had when it was sealed, each block compared when it is read.
+
+    Attributes:
+        failed: whether a block was not what was sealed.
+    """
+
+    @classmethod
+    def of(cls, file: IO[bytes], path: str) -> Checked | None:
+        """What is in `file`; None if there is no seal at its end.
+
+        Raises:
+            DamagedFileError: for a seal that is not what was written.
+        """
+        size = file.seek(0, os.SEEK_END) - len(BLANK)
+        file.seek(max(size, 0))
+        end = file.read()
+        if not end.startswith(_MARK) or size < 0:
+            if _MARK[:8] in end:
+                raise damaged(path, "its last bytes are missing")
+            file.seek(0)
+            return None
+        block = _BLOCK
+        while size > _MOST * (block + 4):
+            block *= 2
+        count = -(-size // (block + 4))
+        file.seek(max(size - 4 * count, 0))
+        table = file.read(4 * count)
+        if end[len(_MARK) :] != _digits(table):
+            raise _changed(path)
+        return cls(file, size - 4 * count, path, table)
+
+    def __init__(self, file: IO[bytes], size: int, path: str, table: bytes) -> None:
+        super().__init__(file, 0, size)
+        self._path, self._table, self._block = path, table, _block_size(size)
+        self._known = bytearray(len(table) // 4)  # for each block, whether it was compared
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self.failed = False
+
+    def check(self) -> None:
+        """Compare all that was not read yet."""
+        if not all(self._known) and _sums(self._file, self._size) != self._table:
+            raise self._failed()
+        self._known = bytearray(b"\1") * len(self._known)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        super().close()
+
+    def _fill(self, place: int, memory: memoryview) -> int:
+        end, running = place + len(memory), []
+        for number in range(place // self._block, -(-end // self._block)) if memory else ():
+            low = number * self._block
+            high = min(low + self._block, self._size)
+            begin, stop = max(low, place), min(high, end)
+            if not self._known[number] and stop - begin < high - low:
+                self._compare(number, self._whole(low, memoryview(bytearray(high - low))))
+            piece = self._whole(begin, memory[begin - place : stop - place])
+            if self._known[number]:
+                continue
+            if stop == end:
+                self._compare(number, piece)
+            else:  # while the next one is read
+                self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(1)
+                running.append(self._pool.submit(self._compare, number, piece))
+        for comparison in running:
+            comparison.result()
+        return len(memory)
+
+    def _whole(self, place: int, memory: memoryview) -> memoryview:
+        if super()._fill(place, memory) != len(memory):
+            raise self._failed()
+        return memory
+
+    def _compare(self, number: int, block: memoryview) -> None:
+        if _sum(block) != self._table[4 * number : 4 * number + 4]:
+            raise self._failed()
+        self._known[number] = True
+
+    def _failed(self) -> DamagedFileError:
+        self.failed = True
+        return _changed(self._path)
+
+
+def _changed(path: str) -> DamagedFileError:
+    return damaged(path, "its bytes do not fit the checksum that was written with them")
+
+
+def _block_size(size: int) -> int:
+    block = _BLOCK
+    while size > _MOST * block:
+        block *= 2
+    return block
+
+
+def _digits(data: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(data)
+
+
+def _sum(block: memoryview) -> bytes:
+    return zlib.crc32(block).to_bytes(4, "little")
+
+
+def _place_in_text(file: IO[bytes]) -> int | None:
+    """Where a text has the digits of its seal."""
     file.seek(0)
-    found = file.read(_HEAD).find(_MARK)
-    place = found + len(_MARK)
-    return None if found < 0 or place + len(_ZEROS) > size else place
+    head = file.read(_HEAD)
+    found = head.find(_MARK) if head.startswith(b"{") else -1
+    return None if found < 0 else found + len(_MARK)
 
 
-def _checksum(file: IO[bytes], place: int) -> bytes:
-    size = file.seek(0, os.SEEK_END)
-    reading = threading.Lock()
+def _without_digits(file: IO[bytes], place: int) -> bytes:
+    file.seek(0)
+    text = file.read()
+    return text[:place] + _ZEROS + text[place + len(_ZEROS) :]
+
+
+def _sums(file: IO[bytes], size: int) -> bytes:
+    """The checksums of the blocks of the first `size` bytes."""
+    length = _block_size(size)
+    reading, own = threading.Lock(), threading.local()
 
     def of_block(start: int) -> bytes:
+        # Memory that is used again: touching new memory takes longer than the checksum.
+        if not hasattr(own, "memory"):
+            own.memory = memoryview(bytearray(min(length, size)))
+        block = own.memory[: size - start]
         with reading:
             file.seek(start)
-            block = file.read(_BLOCK)
-        begin, end = place - start, place - start + len(_ZEROS)
-        if end > 0 and begin < len(block):
-            zeros = _ZEROS[max(0, -begin) : len(block) - begin]
-            block = block[: max(0, begin)] + zeros + block[max(0, end) :]
-        return zlib.crc32(block).to_bytes(4, "little")
+            count = file.readinto(block)  # type: ignore[attr-defined]
+        return _sum(block[:count])
 
-    starts = range(0, size, _BLOCK)
+    starts = range(0, size, length)
     workers = min(len(starts), os.cpu_count() or 1, 8)
     # What is written in the background shall not take the whole machine.
     if workers < 2 or threading.current_thread() is not threading.main_thread():
-        sums = map(of_block, starts)
-        return b"%08x" % zlib.crc32(b"".join(sums))
+        return b"".join(map(of_block, starts))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        return b"%08x" % zlib.crc32(b"".join(pool.map(of_block, starts)))
+        return b"".join(pool.map(of_block, starts))
+
+
+def read_into(file: IO[bytes], memory: memoryview, start: int = 0) -> int | None:
+    """Fill `memory` from a file; the CRC-32 of its bytes, None if there are fewer.
+
+    Args:
+        file: at the place to read from.
+        memory: of bytes.
+        start: the CRC-32 of what is before them.
+    """
+    if len(memory) <= _PIECE:
+        return zlib.crc32(memory, start) if _filled(file, memory) else None
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        found: concurrent.futures.Future[int] = pool.submit(int, start)
+        for begin in range(0, len(memory), _PIECE):
+            piece = memory[begin : begin + _PIECE]
+            if not _filled(file, piece):
+                return None
+            # While the next piece is read.
+            found = pool.submit(zlib.crc32, piece, found.result())
+        return found.result()
+
+
+def _filled(file: IO[bytes], memory: memoryview) -> bool:
+    return file.readinto(memory) == len(memory)  # type: ignore[attr-defined]

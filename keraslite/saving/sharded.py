@@ -18,16 +18,16 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import h5py
-import numpy as np
 
+from keraslite.core import dtypes
 from keraslite.core.errors import short
 from keraslite.saving import seal
 from keraslite.saving.archive import checked_json
-from keraslite.saving.commit import replacing
+from keraslite.saving.commit import remove_left, replacing
 from keraslite.saving.errors import damaged, refused
 from keraslite.saving.hdf5 import StoredArray, open_weights, write_variables
 from keraslite.saving.tree import Tree, leaves, tree_of
@@ -59,7 +59,8 @@ def write_shards(model: Any, path: str, max_shard_size: float) -> None:
     for where, saveable in walk(model):
         group = f"{where}/vars".lstrip("/")
         for key, value in leaves(own_store(saveable)):
-            size = math.prod(value.shape) * np.asarray(value).dtype.itemsize
+            kind = dtypes.numpy_dtype(dtypes.standardize_dtype(value.dtype))
+            size = math.prod(value.shape) * kind.itemsize
             if size > limit:
                 raise ValueError(
                     f"`max_shard_size` ({limit:,.0f} bytes) is less than variable {key!r} of "
@@ -109,6 +110,7 @@ def _clear(index: Path, base: str, count: int) -> None:
         left.unlink()
     for left in here.glob(f".{glob.escape(base)}-????????_?????{_PART}"):
         left.unlink(missing_ok=True)
+    remove_left(here, f"..{glob.escape(base)}-????????_?????{_PART}")
 
 
 def _listed(names: Any) -> list[Any]:
@@ -116,12 +118,18 @@ def _listed(names: Any) -> list[Any]:
 
 
 def _is_plain(name: Any) -> bool:
-    return isinstance(name, str) and name.endswith(_PART) and os.path.basename(name) == name
+    """Whether it is the name of a file beside the index, on any system."""
+    plain = isinstance(name, str) and PureWindowsPath(name).name == name and "\0" not in name
+    return plain and name.endswith(_PART)
 
 
 @contextlib.contextmanager
-def open_shards(path: str) -> Iterator[Tree]:
+def open_shards(path: str, whole: bool = False) -> Iterator[Tree]:
     """The checked arrays of all files of an index, each read when it is needed.
+
+    Args:
+        path: of the index.
+        whole: whether all files are compared with their seals before anything is read.
 
     Raises:
         FileNotFoundError: names the file that is missing.
@@ -153,7 +161,7 @@ def open_shards(path: str) -> Iterator[Tree]:
             # A part that a crash kept from its place is still where it began.
             first = index.with_name(f"{staged}_{name.rpartition('_')[2]}")
             where = str(first if staged and first.exists() else index.with_name(name))
-            root = stack.enter_context(open_weights(where, where))
+            root = stack.enter_context(open_weights(where, where, whole))
             make = functools.partial(StoredArray, path=where, sealed=root.sealed)
             try:
                 tree_of(root, make, tree)
@@ -164,5 +172,5 @@ def open_shards(path: str) -> Iterator[Tree]:
 
 def read_shards(model: Any, path: str, skip_mismatch: bool = False) -> None:
     """Assign the variables of a model from the files of an index."""
-    with open_shards(path) as tree:
+    with open_shards(path, whole=True) as tree:
         assign_weights(model, tree, path, skip_mismatch)

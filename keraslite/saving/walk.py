@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.backend import engine
+from keraslite.core import dtypes
 from keraslite.core.naming import to_snake_case, unique_among
 from keraslite.core.scopes import Scope, _Current
+from keraslite.core.stored import Stored
 from keraslite.core.variable import Variable
 
 _CONTAINERS = (list, tuple, dict, set)
@@ -62,22 +65,54 @@ class Snapshot(Scope):
     Args:
         root: the model.
         config: what files say of it.
+        spare: one of before that was released; its memory may be used again.
     """
 
     current: _Current[Snapshot] = _Current("snapshot")
 
-    def __init__(self, root: Any, config: Any) -> None:
+    def __init__(self, root: Any, config: Any, spare: Snapshot | None = None) -> None:
         self.root = root
         self.config = config
+        self._held: list[_Held] = []
+        self._spare = list(spare._held) if spare is not None and engine.holds_copies else []
         self.found = list(walk(root))
-        self.stores = {id(saveable): _copied(own_store(saveable)) for _, saveable in self.found}
+        self.stores = {
+            id(saveable): self._copied(own_store(saveable)) for _, saveable in self.found
+        }
+
+    def _copied(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: self._copied(item) for name, item in value.items()}
+        if not isinstance(value, Variable):
+            return np.array(value)
+        like = self._spare[len(self._held)] if len(self._held) < len(self._spare) else None
+        self._held.append(_Held(value, like))
+        return self._held[-1]
+
+    def release(self) -> None:
+        """Let go of what nobody reads any more, except memory for the next snapshot."""
+        self.root = self.config = None
+        self.found, self.stores, self._spare = [], {}, []
+        if not engine.holds_copies:
+            self._held = []
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _copied(item) for name, item in value.items()}
-    # A variable makes a copy of its value.
-    return value.numpy() if isinstance(value, Variable) else np.array(value)
+class _Held(Stored):
+    """The value of a variable at some moment.
+
+    Args:
+        variable: that changes later.
+        spare: one of before, whose memory is used again if it fits.
+    """
+
+    def __init__(self, variable: Variable, spare: _Held | None) -> None:
+        self.shape, self.dtype = variable.shape, dtypes.numpy_dtype(variable.dtype)
+        fits = spare is not None and (spare.shape, spare.dtype) == (self.shape, self.dtype)
+        self._value = engine.hold(variable._storage, spare._value if fits else None)
+
+    def read(self) -> np.ndarray:
+        """See `Stored.read`."""
+        return engine.to_numpy(self._value)
 
 
 def _walk(saveable: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
@@ -136,8 +171,12 @@ _BASES = (
     "keraslite.core.",
     "keraslite.models.",
     "keraslite.training.",
+    "keraslite.layers.building",
     "keraslite.layers.layer",
+    "keraslite.layers.quantization",
+    "keraslite.layers.state",
     "keraslite.optimizers.optimizer",
+    "keraslite.optimizers.state",
     "keraslite.backend.",
     "torch.",
     "tensorflow.",

@@ -40,7 +40,8 @@ def read_weights(
         ValueError: names the layers that are missing on either side, or the variable
             whose shape does not fit. Nothing is assigned in these cases.
     """
-    with open_weights(source, path) as root:
+    # A file that is damaged changes nothing either.
+    with open_weights(source, path, whole=True) as root:
         assign_weights(model, root, path, skip_mismatch)
 
 
@@ -141,6 +142,8 @@ def _misfits(saveable: Any, group: Mapping[str, Any], where: str) -> list[str]:
                 f"variable {variable.path!r} has shape {tuple(variable.shape)}, in the file "
                 f"{tuple(item.shape)}"
             )
+        elif item.dtype.kind == "c" and "complex" not in variable.dtype:
+            problems.append(f"variable {variable.path!r} is real, in the file {item.dtype}")
     return problems
 
 

@@ -32,7 +32,7 @@ def model(value: float = 0.0) -> Any:
         ],
         name="model",
     )
-    made.compile(keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"), "mse")
+    made.compile(keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"), "mean_squared_error")
     made.optimizer.build(made.trainable_variables)
     for number, variable in enumerate([*made.variables, *made.optimizer.variables]):
         variable.assign(np.full(variable.shape, value + number).astype(variable.dtype))
@@ -164,7 +164,14 @@ def kill(folder: Path, name: str, count: int, seed: int = 0) -> Counter[str]:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         found["old or new" if _is_one_save(path) else "lost"] += 1
+    save(versions[0], path)
+    found["lost"] += _left(folder)
     return found
+
+
+def _left(folder: Path) -> int:
+    """Files of saves that were killed, after one that was not."""
+    return sum(path.name.startswith(".") for path in folder.iterdir())
 
 
 def stop_at(folder: Path, name: str) -> Counter[str]:
@@ -185,6 +192,7 @@ def stop_at(folder: Path, name: str) -> Counter[str]:
         _, status = os.waitpid(child, 0)
         found["old or new" if _is_one_save(path) else "lost"] += 1
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            found["lost"] += _left(folder)
             return found
     raise AssertionError("saving never ended")
 

@@ -15,7 +15,8 @@ import pytest
 
 import keraslite as keras
 from keraslite.backend import engine
-from keraslite.saving import seal
+from keraslite.saving import commit, seal
+from keraslite.saving.walk import Snapshot, own_store, walk
 from tests.saving import faults
 
 FORMATS = faults.FORMATS
@@ -86,6 +87,24 @@ def test_mode_bits_are_kept_and_a_folder_without_permission_is_named(tmp_path: P
         faults.save(faults.model(), tmp_path / "none" / "m.keras")
 
 
+def test_unfinished_files_are_removed_when_nobody_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with commit.replacing(path):  # a save that is under way in this process
+        (name,) = tmp_path.iterdir()
+        mine = f"-{os.getpid()}-"
+        others = [
+            name.with_name(name.name.replace(mine, "-1-")),  # a number that another process has
+            name.with_name(name.name.replace(mine, f"-{2**22 + 1}-")),
+        ]
+        elsewhere = name.with_name(name.name.replace(commit._host(), "00000000"))
+        users = tmp_path / ".m.keras.tmp"
+        for left in (*others, elsewhere, users):
+            left.touch()
+        faults.save(faults.model(), path)
+        assert name.exists() and elsewhere.exists() and users.exists()
+        assert not any(left.exists() for left in others)
+
+
 def test_seals(tmp_path: Path) -> None:
     """At the end or where the writer left a place, over many blocks, and none is none."""
     for text in (b"", b"x" * 100, b"{%s}" % seal.BLANK.encode(), os.urandom(3 * seal._BLOCK + 5)):
@@ -94,7 +113,8 @@ def test_seals(tmp_path: Path) -> None:
         with open(path, "r+b") as file:
             assert seal.is_whole(file) in (None, False)
             seal.seal(file)
-            assert seal.check(file, str(path))
+            assert seal.is_whole(file)
+            seal.check(file, str(path))
             for place in (0, len(text) // 2, -30):
                 file.seek(place % path.stat().st_size)
                 old = file.read(1)
@@ -122,6 +142,32 @@ def test_a_background_save_has_the_state_of_its_start(tmp_path: Path, name: str)
     assert saving.done
     found, expected = faults.load(tmp_path / name), faults.model(100.0)
     assert faults.same(faults.content(found), faults.content(expected))
+
+
+@pytest.mark.skipif(not engine.capabilities.trainable, reason="trains")
+@pytest.mark.parametrize("jit", ["auto", True, False])
+def test_a_snapshot_outlives_the_steps_after_it(jit: str | bool) -> None:
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(7), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", jit_compile=jit)
+    x, y = np.ones((8, 5), "float32"), np.ones((8, 3), "float32")
+    model.fit(x, y, batch_size=4, verbose=0)
+
+    def state() -> list[np.ndarray]:
+        stores = [own_store(saveable) for _, saveable in walk(model)]
+        return [np.array(value) for store in stores for value in store.values()]
+
+    spare = None
+    for _ in range(2):
+        expected = state()
+        snapshot = Snapshot(model, {}, spare)
+        model.fit(x, y, batch_size=4, verbose=0)
+        model.trainable_variables[-1].assign_add(np.ones(3, "float32"))
+        with snapshot:
+            for held, value in zip(state(), expected, strict=True):
+                np.testing.assert_array_equal(held, value)
+        assert not np.array_equal(state()[0], expected[0])
+        snapshot.release()
+        spare = snapshot
 
 
 def test_errors_of_background_saves_surface(tmp_path: Path) -> None:

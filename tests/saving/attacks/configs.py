@@ -6,6 +6,7 @@ Each is put into every place where a file or a text may describe an object: see 
 from __future__ import annotations
 
 import base64
+import functools
 import marshal
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,7 @@ def _pickle(canary: Path) -> str:
     return base64.b64encode(call.encode()).decode()
 
 
+@functools.cache
 def forms(canary: Path) -> dict[str, Form]:
     """`advisory: what it does` -> description."""
     code, packed = _code(canary), _pickle(canary)
@@ -111,6 +113,76 @@ def forms(canary: Path) -> dict[str, Form]:
         metric=_object("keras.metrics", "MeanMetricWrapper", {"fn": _function("system", "os")}),
         activation=_layer("Activation", activation=_function("system", "os")),
         jax=_layer("JaxLayer", call_fn=_function("run", "canary_module")),
+    )
+    # Names that only look like one that is allowed, and names of what surrounds it.
+    strange = ("Dense\u200b", "\uff24ense", "D\u0435nse", "Dense\0", "Dense\n", " Dense", "dense")
+    strange += ("\x1b]0;x\x07Dense", "Dense\u202e", "Dense.__init__", "__class__", "__dict__")
+    add(
+        "A3",
+        **{f"class {ascii(name)}": _object("keras.layers", name, dense) for name in strange},
+        **{
+            f"function {name}": _function(name, "keras.ops")
+            for name in (
+                "__builtins__",
+                "ops.__builtins__",
+                "keraslite.ops.__builtins__",
+                "relu.__globals__",
+                "_functions",
+                "getattr",
+            )
+        },
+        **{
+            f"activation {name}": _layer("Dense", units=2, activation=name)
+            for name in (
+                "eval",
+                "exec",
+                "open",
+                "os.system",
+                "keras.utils.get_file",
+                "__builtins__",
+            )
+        },
+        **{
+            f"{argument} {name}": _layer("Dense", units=2, **{argument: name})
+            for argument in ("kernel_initializer", "kernel_regularizer", "bias_constraint", "dtype")
+            for name in ("eval", "deserialize", "__import__")
+        },
+        method=_object("keras.src.layers.core.dense", "Dense.from_config", dense),
+        function_as_class=_object("keras.losses", "mean_squared_error", {"y_true": 1}),
+    )
+    # Expressions that take for ever on a name of the same file.
+    slow, name = "(a+)+$", "a" * 40 + "!"
+    optimizer = _object("keras.optimizers", "SGD", {"learning_rate": 0.1})
+    chosen = {"default_optimizer": optimizer, "optimizer_map": {slow: optimizer}}
+    policies = {"default_policy": "float32", "policy_map": {slow: "float16"}}
+    add(
+        "A16",
+        pattern_of_policies=_object(
+            "keras.layers",
+            "Dense",
+            {
+                "units": 2,
+                "name": name,
+                "dtype": _object("keras.dtype_policies", "DTypePolicyMap", policies),
+            },
+        ),
+        pattern_of_optimizers=_object(
+            "keras.optimizers",
+            "MultiOptimizer",
+            {"optimizer_map": _object("keras.optimizers", "OptimizerMap", chosen)},
+        ),
+        **{
+            f"pattern {ascii(slow)}": _object(
+                "keras.optimizers", "Muon", {"exclude_layers": [slow]}
+            )
+            for slow in (slow, "(a|a)*b", "a*a*a*b", "(?=a)", "(a)\\1", "a?" * 30, "a" * 10_000)
+        },
+        groups=_object(
+            "keras.optimizers",
+            "SGD",
+            {"learning_rate": 0.1, "groups": {slow: {"weight_decay": 0.1}}},
+        ),
+        long_name=_object("keras.layers", "Dense", {"units": 2, "name": "a" * 5000}),
     )
     # Functions of the framework itself that do more than compute.
     for module, names in {
@@ -275,6 +347,33 @@ def _functional(form: Form) -> Form:
         "output_layers": [["d", 0, 0]],
     }
     return _object("keras.src.models.functional", "Functional", config, "Functional")
+
+
+def calls_in_calls(depth: int) -> Form:
+    """Models that call one another twice, the outermost one on another shape."""
+    inner = _object("keras.layers", "ReLU", {"name": "r"})
+    for level in range(depth):
+        shape = [None if level < depth - 1 else 2, 3]
+        tensors = [
+            {
+                "class_name": "__keras_tensor__",
+                "config": {"shape": shape, "dtype": "float32", "keras_history": [name, 0, 0]},
+            }
+            for name in ("in", "r")
+        ]
+        start = _object("keras.layers", "InputLayer", {"batch_shape": shape, "name": "in"})
+        calls = [{"args": [tensor], "kwargs": {}} for tensor in tensors]
+        config = {
+            "name": "r",
+            "layers": [
+                {**start, "name": "in", "inbound_nodes": []},
+                {**inner, "name": "r", "inbound_nodes": calls},
+            ],
+            "input_layers": [["in", 0, 0]],
+            "output_layers": [["r", 1, 0]],
+        }
+        inner = _object("keras.src.models.functional", "Functional", config, "Functional")
+    return inner
 
 
 _DENSE = _object("keras.layers", "Dense", {"units": 2, "name": "d"})

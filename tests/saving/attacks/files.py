@@ -17,30 +17,34 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from tests.saving.attacks.configs import PLACES, _layer
+from keraslite.saving import seal
+from tests.saving.attacks.configs import PLACES, _layer, _object, calls_in_calls, sequential
 
-SHAPE = (3, 4)
+#: The kernels of the good model: what is found at the last one must be found before the first
+#: one is assigned.
+FIRST, LAST = (3, 4), (4, 2)
 
 
 # HDF5 -----------------------------------------------------------------------------------------
 
 
 class At(NamedTuple):
-    """Where a layout has its first kernel, of shape (3, 4); and the folder of canaries."""
+    """Where a layout has a kernel, and its shape; and the folder of canaries."""
 
     group: str
     name: str
     canary: Path
+    shape: tuple[int, ...]
 
     @classmethod
-    def first(cls, file: h5py.File, canary: Path) -> At:
+    def array(cls, file: h5py.File, canary: Path, shape: tuple[int, ...]) -> At:
         """The first array of that shape."""
         found: list[str] = []
         file.visititems(
-            lambda name, item: found.append(name) if getattr(item, "shape", 0) == SHAPE else None
+            lambda name, item: found.append(name) if getattr(item, "shape", 0) == shape else None
         )
         group, _, name = found[0].rpartition("/")
-        return cls(group, name, canary)
+        return cls(group, name, canary, shape)
 
     @property
     def kernel(self) -> str:
@@ -64,8 +68,21 @@ def _data(value: Any, **options: Any) -> Change:
     return _kernel(lambda group, at: group.create_dataset(at.name, data=value, **options))
 
 
-def _declared(shape: tuple[int, ...], dtype: Any = "float32", **options: Any) -> Change:
-    return _kernel(lambda group, at: group.create_dataset(at.name, shape, dtype, **options))
+def _full(value: Any, **options: Any) -> Change:
+    """An array of the right shape."""
+    kind = object if isinstance(value, str) else None
+
+    def make(group: h5py.Group, at: At) -> None:
+        group.create_dataset(at.name, data=np.full(at.shape, value, kind), **options)
+
+    return _kernel(make)
+
+
+def _declared(shape: tuple[int, ...] | None, dtype: Any = "float32", **options: Any) -> Change:
+    """An array without data; without a shape it has the right one."""
+    return _kernel(
+        lambda group, at: group.create_dataset(at.name, shape or at.shape, dtype, **options)
+    )
 
 
 def _link(make: Callable[[At], Any], level: int | None = None) -> Change:
@@ -81,17 +98,17 @@ def _link(make: Callable[[At], Any], level: int | None = None) -> Change:
 
 def _virtual(source: Callable[[Path], str]) -> Change:
     def make(group: h5py.Group, at: At) -> None:
-        layout = h5py.VirtualLayout(SHAPE, "float32")
-        layout[:] = h5py.VirtualSource(source(at.canary), "d", SHAPE)
+        layout = h5py.VirtualLayout(at.shape, "float32")
+        layout[:] = h5py.VirtualSource(source(at.canary), "d", at.shape)
         group.create_virtual_dataset(at.name, layout)
 
     return _kernel(make)
 
 
-def _external(shape: tuple[int, ...]) -> Change:
+def _external(shape: tuple[int, ...] | None = None) -> Change:
     def make(group: h5py.Group, at: At) -> None:
         files = [(str(at.canary / "secret"), 0, h5py.h5f.UNLIMITED)]
-        group.create_dataset(at.name, shape, "float32", external=files)
+        group.create_dataset(at.name, shape or at.shape, "float32", external=files)
 
     return _kernel(make)
 
@@ -104,12 +121,18 @@ def _cycle(file: h5py.File, at: At) -> None:
     file[f"{at.group}/again"] = file[at.group]
 
 
+def _deep(file: h5py.File, at: At) -> None:
+    group = file[at.group]
+    for _ in range(600):
+        group = group.create_group("g")
+
+
 def _filter(number: int) -> Change:
     def make(group: h5py.Group, at: At) -> None:
         plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        plan.set_chunk(SHAPE)
+        plan.set_chunk(at.shape)
         plan.set_filter(number, h5py.h5z.FLAG_OPTIONAL, ())
-        space, kind = h5py.h5s.create_simple(SHAPE), h5py.h5t.NATIVE_FLOAT
+        space, kind = h5py.h5s.create_simple(at.shape), h5py.h5t.NATIVE_FLOAT
         h5py.h5d.create(group.id, at.name.encode(), kind, space, plan)
 
     return _kernel(make)
@@ -121,7 +144,7 @@ def _other(at: At) -> str:
 
 _TEXT = h5py.string_dtype()
 HDF5: dict[str, Change] = {
-    "CVE-2026-1669 external storage": _external(SHAPE),
+    "CVE-2026-1669 external storage": _external(),
     "CVE-2026-1669 external storage, huge": _external((10**6, 10**6)),
     "CVE-2026-1669 external link": _link(lambda at: h5py.ExternalLink(_other(at), "/d")),
     "CVE-2026-1669 external link to a group": _link(
@@ -141,15 +164,17 @@ HDF5: dict[str, Change] = {
     "CVE-2026-0897 of many axes": _declared((8,) * 12, chunks=(1,) * 12),
     "CVE-2026-0897 long texts": _declared((10**5,), "S100000", chunks=(1,)),
     "CVE-2026-0897 compressed": _data(np.zeros((8000, 4000), "float32"), compression=9),
-    "A15 texts": _data(np.array(["a"] * 12, object).reshape(SHAPE), dtype=_TEXT),
+    "A15 texts": _full("a", dtype=_TEXT),
     "A15 arrays": _data(
         np.array([np.ones(2), np.ones(3)], object), dtype=h5py.vlen_dtype(np.dtype("float32"))
     ),
-    "A15 references": _kernel(
-        lambda group, at: group.create_dataset(at.name, SHAPE, h5py.ref_dtype)
-    ),
-    "A15 records": _data(np.zeros(SHAPE, [("a", "f4"), ("b", "i4")])),
-    "A15 records with texts": _declared(SHAPE, np.dtype([("a", _TEXT)])),
+    "A15 references": _declared(None, h5py.ref_dtype),
+    "A15 references to regions": _declared(None, h5py.regionref_dtype),
+    "A15 records": _declared(None, np.dtype([("a", "f4"), ("b", "i4")])),
+    "A15 records with texts": _declared(None, np.dtype([("a", _TEXT)])),
+    "A15 arrays in each element": _declared(None, np.dtype(("f4", (3,)))),
+    "A15 bytes of no type": _declared(None, "V4"),
+    "A15 complex numbers": _full(1j),
     "A25 a named type": _kernel(lambda group, at: group.__setitem__(at.name, np.dtype("float32"))),
     "A25 a foreign filter": _filter(32099),
     "A25 a group in a cycle": _cycle,
@@ -157,7 +182,8 @@ HDF5: dict[str, Change] = {
     "A25 an array for a group": _link(lambda at: np.ones(3), 1),
     "A25 nothing": _kernel(lambda group, at: group.create_dataset(at.name, dtype="float32")),
     "A25 a scalar": _data(1.0),
-    "A25 text": _data(np.full(SHAPE, b"aaaa")),
+    "A25 text": _full(b"aaaa"),
+    "A25 deep groups": _deep,
     "A25 a text": _data("text"),
     "A25 other shape": _data(np.ones((4, 3), "float32")),
     "A25 no kernel": _kernel(lambda group, at: None),
@@ -176,9 +202,53 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "A25 no HDF5": lambda data: b"hello" * 100,
     "A25 signature alone": lambda data: data[:8],
     "A25 half": lambda data: data[: len(data) // 2],
-    "A25 zeros in front": lambda data: bytes(2048) + data,
+    "A25 zeros in front": lambda data: bytes(2000) + data,
     "A25 zeros inside": lambda data: data[:96] + bytes(512) + data[608:],
     "A25 a zip file": lambda data: _zip({"a": b"b"}),
+}
+
+
+def _changed(data: bytes, change: Callable[[h5py.File], None]) -> bytes:
+    file = io.BytesIO(data)
+    with h5py.File(file, "r+", libver="latest") as root:
+        change(root)
+    return file.getvalue()
+
+
+def _repeated(data: bytes) -> bytes:
+    """Short lists of names that say the same layer and array again and again."""
+
+    def change(file: h5py.File) -> None:
+        layers = file["model_weights"]
+        name = next(n for n in layers if len(layers[n].attrs["weight_names"])).encode()
+        names = [b"/" * n + name for n in range(100)] + [name] * 400
+        layers.attrs["layer_names"] = np.array(names)
+        arrays = layers[name.decode()].attrs
+        arrays["weight_names"] = np.array([arrays["weight_names"][0]] * 1000)
+
+    return _changed(data, change)
+
+
+def _aliased(data: bytes) -> bytes:
+    """Names that are all the same long text: few bytes that are many when they are read."""
+    long, short, count = struct.pack("<I", 30_000), struct.pack("<I", 5), 4000
+    names = np.array(["A" * 30_000, *(f"{n:05d}" for n in range(count))], object)
+
+    def change(file: h5py.File) -> None:
+        file["model_weights"].attrs.create("layer_names", names, dtype=_TEXT)
+
+    content = bytearray(_changed(data, change))
+    place = content.find(long)
+    while content[place + 16 : place + 20] != short:
+        place = content.find(long, place + 1)
+    content[place : place + 16 * (count + 1)] = content[place : place + 16] * (count + 1)
+    return bytes(content)
+
+
+#: The same for the format of Keras 2 alone.
+LEGACY: dict[str, Callable[[bytes], bytes]] = {
+    "A12 names again and again": _repeated,
+    "A12 names that are one long text": _aliased,
 }
 
 
@@ -261,6 +331,18 @@ def _link_member(good: dict[str, bytes]) -> bytes:
     return _zip(good, (info, b"/etc/hostname"))
 
 
+def _beyond(good: dict[str, bytes]) -> bytes:
+    """Weights that claim to be longer than the file, below a seal that is right."""
+    names = [n for n in good if n != "model.weights.h5"]
+    small = _zip({"model.weights.h5": good["model.weights.h5"], **{n: good[n] for n in names}})
+    size = struct.pack("<I", len(good["model.weights.h5"]))
+    file = io.BytesIO(small.replace(size * 2, struct.pack("<I", 60 * 2**20) * 2))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = seal.BLANK.encode()
+    seal.seal(file)
+    return file.getvalue()
+
+
 def _lookup(**members: bytes) -> Callable[[dict[str, bytes]], bytes]:
     """A model whose only layer reads a vocabulary from the archive."""
     config = PLACES["layer"](_layer("StringLookup"))
@@ -280,6 +362,8 @@ ARCHIVES: dict[str, Callable[[dict[str, bytes]], bytes]] = {
     **{f"CVE-2025-12060 member {name}": _with((name, b"x")) for name in _NAMES},
     "CVE-2026-12479 asset of a layer named ..": _with(("assets/layers/../x", b"x")),
     "A13 a link": _link_member,
+    "A13 config twice, by a zero": _with(("config.json\0x", b"{}")),
+    "A13 a name that a terminal obeys": _with(("../\x1b]0;x\x07\u202e", b"{}")),
     "A13 config twice": _with(("config.json", b"{}")),
     "A13 weights twice": _with(("model.weights.h5", b"x")),
     "A13 metadata twice": _with(("metadata.json", b"{}")),
@@ -297,6 +381,10 @@ ARCHIVES: dict[str, Callable[[dict[str, bytes]], bytes]] = {
     "A12 config": _put(config=b'{"a": "' + b" " * (40 * 2**20) + b'"}'),
     "A12 config of many values": _put(config=b"[" + b"[]," * (3 * 2**20) + b"[]]"),
     "A12 metadata of many values": _put(metadata=b"[" + b"{}," * (3 * 2**20) + b"[]]"),
+    "A12 config in wide letters": _put(
+        config=b'{"a": "\xf0\x9f\x90\x8d' + b" " * (31 * 2**20) + b'"}'
+    ),
+    "A12 weights beyond the file": _beyond,
     "A12 vocabulary": _lookup(vocabulary__txt=b"\n" * (30 * 2**20)),
     "A16 deep config": _put(config=b"[" * 60_000 + b"]" * 60_000),
     "A16 deep objects": _put(config=b'{"a":' * 400 + b"1" + b"}" * 400),
@@ -363,6 +451,12 @@ SAFETENSORS: dict[str, bytes] = {
     "A12 a header beyond the file": safetensors({}, length=2**40),
     "A12 a negative header": safetensors({}, length=2**64 - 1),
     "A12 many values": safetensors(b"[" + b"[]," * (3 * 2**20) + b"[]]"),
+    "A25 an entry twice": safetensors(
+        b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, '
+        b'"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}',
+        bytes(8),
+    ),
+    "A16 a name that a terminal obeys": _tensors(**{"\x1b]0;x\x07": _tensor(dtype="O")}),
     "A16 deep": safetensors(b"[" * 60_000 + b"]" * 60_000),
     "A16 long": _tensors(**{"a" * 10**6: _tensor()}),
 }
@@ -378,6 +472,19 @@ SHARDS: dict[str, bytes] = {
         "A23 a number": {"weight_map": {"/layers": [3]}},
         "A23 a text": {"weight_map": "x"},
         "A23 a list": {"weight_map": ["x.weights.h5"]},
+        "A23 another folder, as Windows writes it": {
+            "weight_map": {"/layers": ["..\\canary\\other.weights.h5"]}
+        },
+        "A23 a name with a zero": {"weight_map": {"/layers": ["x\0.weights.h5"]}},
+        "A23 a name that a terminal obeys": {"weight_map": {"/layers": ["\x1b]0;x.h5"]}},
+        "A23 staged elsewhere": {
+            "metadata": {"staged": "../canary/other"},
+            "weight_map": {"/layers": ["bad_00000.weights.h5"]},
+        },
+        "A23 metadata that is a list": {
+            "metadata": [1],
+            "weight_map": {"/layers": ["bad_00000.weights.h5"]},
+        },
         "A23 nothing": {"weight_map": {}},
         "A23 no map": {},
         "A16 deep": b"[" * 60_000 + b"]" * 60_000,
@@ -392,7 +499,19 @@ SHARDS: dict[str, bytes] = {
 _BIG = 10**9
 
 
-#: Layers that take memory which the file does not account for.
+def _with_shape(shape: list[int | None], layer: Any) -> Any:
+    model = sequential([layer])
+    model["config"]["layers"][0]["config"]["batch_shape"] = shape
+    return model
+
+
+def _with_metric(name: str, **config: Any) -> Any:
+    form = _object("keras.metrics", name, config)
+    compiled = {"optimizer": "sgd", "loss": "mse", "metrics": [form]}
+    return sequential([_layer("Dense", units=2)], compile_config=compiled)
+
+
+#: Layers, and whole models, that take memory or time which the file does not account for.
 SIZES: dict[str, Any] = {
     "A11 units": _layer("Dense", units=_BIG),
     "A11 units beyond numbers": _layer("Dense", units=10**30),
@@ -411,6 +530,14 @@ SIZES: dict[str, Any] = {
     "A11 padded tokens": _layer(
         "StringLookup", vocabulary=[f"{i}" for i in range(5_000)] + ["b" * 10**6]
     ),
+    "A11 unknown tokens": _layer("StringLookup", vocabulary=["a"], num_oov_indices=_BIG),
+    "A11 calls in calls": calls_in_calls(30),
+    "A11 thresholds": _with_metric("AUC", num_thresholds=_BIG),
+    "A11 thresholds of a level": _with_metric("PrecisionAtRecall", recall=0.5, num_thresholds=_BIG),
+    "A11 classes, as numbers": _with_metric("MeanIoU", num_classes=_BIG),
+    "A11 classes": _with_metric("MeanIoU", num_classes=10**5),
+    "A11 frames": _with_shape([None, 800, 1], _layer("STFTSpectrogram", frame_length=_BIG)),
+    "A11 frequencies": _with_shape([None, 800, 1], _layer("STFTSpectrogram", fft_length=_BIG)),
     "A11 input": {
         **_layer("InputLayer", batch_shape=[_BIG, _BIG]),
     },

@@ -13,6 +13,7 @@ import pytest
 
 import keraslite as keras
 from keraslite.core import registry, serialization
+from keraslite.core.errors import LoadError
 from keraslite.core.op_entries import _functions
 from keraslite.utils.features import PARTS
 
@@ -71,6 +72,18 @@ def test_modules_that_files_may_name_are_public_namespaces() -> None:
         found = registry.builtin_object("path", module)
         assert found is None
         assert registry.builtin_object("get_file", module) is None
+
+
+def test_loading_calls_no_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    monkeypatch.setitem(keras.saving.get_custom_objects(), "Custom>own", called.append)
+    for module, name in ((None, "Custom>own"), ("keras.losses", "mean_squared_error")):
+        form = {"module": module, "class_name": name, "config": {"x": 1}, "registered_name": name}
+        with pytest.raises(LoadError, match="is no class"):
+            keras.saving.deserialize_keras_object(form)
+        with pytest.raises(LoadError, match="is no class"):
+            keras.saving.deserialize_keras_object(form, custom_objects={name: called.append})
+    assert not called
 
 
 @pytest.mark.parametrize(

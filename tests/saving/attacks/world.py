@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ import numpy as np
 import keraslite as keras
 from keraslite import layers
 from keraslite.core.errors import LoadError
-from tests.saving.attacks.files import BYTES, HDF5, At, safetensors
+from tests.saving.attacks.files import BYTES, FIRST, HDF5, At, safetensors
 from tests.saving.attacks.guard import Guard
 
 
@@ -29,6 +30,8 @@ class World:
         (canary / "secret").write_bytes(b"\x01" * 4096)
         (canary / "words.txt").write_text("one\ntwo\n")
         np.save(canary / "array.npy", np.ones(3))
+        # Where HDF5 looks for filters that it does not have.
+        h5py.h5pl.prepend(bytes(canary))
         with h5py.File(canary / "other.h5", "w") as file:
             file["d"] = np.ones((3, 4), "float32")
         (folder / "canary_module.py").write_text(
@@ -44,6 +47,8 @@ class World:
         with zipfile.ZipFile(folder / "good.keras") as archive:
             self.members = {n: archive.read(n) for n in archive.namelist()}
         self._warm_up()
+        # Whatever a file assigns can be told from what is there.
+        self.model.set_weights([w + 1 for w in self.model.get_weights()])
 
     def _warm_up(self) -> None:
         """What good files import and make once."""
@@ -52,19 +57,23 @@ class World:
         self.model.load_weights(self.folder / "good.weights.h5")
         self.model.load_weights(self.folder / "good.keras")
         keras.models.model_from_json(self.model.to_json())
+        with contextlib.redirect_stdout(io.StringIO()):
+            keras.saving.KerasFileEditor(self.folder / "good.keras").summary()
         for name in ("StringLookup", "TextVectorization"):
             keras.layers.deserialize({"class_name": name, "config": {}})
 
     def keras_file(self, config: Any) -> Path:
-        return self.archive({"config.json": json.dumps(config).encode()})
-
-    def archive(self, members: dict[str, bytes]) -> Path:
-        """The good archive with other members."""
         path = self.folder / "bad.keras"
-        with zipfile.ZipFile(path, "w") as archive:
+        path.write_bytes(self.archived({"config.json": json.dumps(config).encode()}))
+        return path
+
+    def archived(self, members: dict[str, bytes]) -> bytes:
+        """The good archive with other members."""
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
             for name, data in {**self.members, **members}.items():
                 archive.writestr(name, data)
-        return path
+        return file.getvalue()
 
     def legacy_file(self, config: Any) -> Path:
         path = self.folder / "bad.h5"
@@ -86,32 +95,49 @@ class World:
         path.write_bytes(safetensors({"__metadata__": metadata}))
         return path
 
-    def hdf5_files(self, good: str) -> dict[str, bytes]:
-        """Bad files made of a good one, whatever its layout."""
+    def hdf5_file(self, good: str, case: str, shape: tuple[int, ...] = FIRST) -> bytes:
+        """A bad file made of a good one, whatever its layout, at the array of a shape."""
         content = (self.folder / good).read_bytes()
-        found = {name: change(content) for name, change in BYTES.items()}
-        for case, change in HDF5.items():
-            file = io.BytesIO(content)
-            with h5py.File(file, "r+") as root:
-                change(root, At.first(root, self.guard.canary))
-            found[case] = file.getvalue()
-        return found
+        if case in BYTES:
+            return BYTES[case](content)
+        file = io.BytesIO(content)
+        with h5py.File(file, "r+") as root:
+            HDF5[case](root, At.array(root, self.guard.canary, shape))
+        return file.getvalue()
 
     def refused(self, load: Callable[[], Any], *files: Path, must_fail: bool = True) -> list[str]:
         """What is wrong with the way in which a load fails."""
         before = [w.copy() for w in self.model.get_weights()]
+        changed = False
         with self.guard.watching(*files) as problems:
             try:
                 load()
             except Exception as error:  # noqa: BLE001 - the class is what is tested
-                if not isinstance(error, LoadError):
-                    problems.append(f"{type(error).__name__}: {error!s:.300}")
-                elif len(str(error).encode()) > 1024:
-                    problems.append(f"a message of {len(str(error))} characters")
-                elif files and files[0].name not in str(error):
-                    problems.append(f"does not name the file: {error}")
+                problems += self._unclear(error, files)
+                changed = not all(map(np.array_equal, before, self.model.get_weights()))
             else:
                 problems += ["loads"] * must_fail
-        if not all(map(np.array_equal, before, self.model.get_weights())):
-            problems.append("changed weights")
-        return problems
+        self.model.set_weights(before)
+        return problems + ["changed weights"] * changed
+
+    def _unclear(self, error: BaseException, files: tuple[Path, ...]) -> list[str]:
+        """What is wrong with the words of a refusal."""
+        text = str(error)
+        if not isinstance(error, LoadError):
+            return [f"{type(error).__name__}: {text:.300}"]
+        found = []
+        if len(text.encode()) > 1024:
+            found.append(f"a message of {len(text)} characters")
+        if files and not any(file.name in text for file in files):
+            found.append(f"does not name the file: {text}")
+        if not text.replace("\n", "").isprintable():
+            found.append(f"a message that a terminal obeys: {text!a}")
+        # The limit of the guard, which no user has.
+        causes: dict[int, BaseException] = {}
+        cause: BaseException | None = error
+        while cause is not None and id(cause) not in causes:
+            causes[id(cause)] = cause
+            cause = cause.__cause__ or cause.__context__
+        if any(isinstance(x, MemoryError) or "memory" in str(x).lower() for x in causes.values()):
+            found.append(f"ran out of memory: {text}")
+        return found
