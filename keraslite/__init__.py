@@ -7,8 +7,10 @@ engine. `KERAS_BACKEND` picks the engine; see `keraslite.backend`.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
+from keraslite.core.old_names import OldImports, missing
 from keraslite.version import __version__, version
 
 # Public name -> the module that defines it.
@@ -65,6 +67,9 @@ _MODULES = (
 
 __all__ = [*_NAMES, *_MODULES, "__version__", "version"]  # noqa: PLE0605
 
+if OldImports not in sys.meta_path:
+    sys.meta_path.append(OldImports)
+
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
@@ -72,7 +77,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f"keraslite.{name}")
     else:
-        raise AttributeError(f"module 'keraslite' has no attribute {name!r}")
+        raise missing(__name__, name)
     globals()[name] = value
     return value
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from keraslite import config
 from keraslite.core.configurable import Configurable
+from keraslite.core.old_names import add_hints
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.core.registry import Catalog
 from keraslite.ops import numpy as np
@@ -189,3 +190,4 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
+add_hints(__name__)

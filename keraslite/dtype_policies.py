@@ -12,7 +12,7 @@ from typing import Any
 from keraslite import config
 from keraslite.backend import engine
 from keraslite.core import dtypes
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.core.keras_tensor import KerasTensor
 
 #: How layers can be quantized.
@@ -142,10 +142,7 @@ class QuantizedDTypePolicy(DTypePolicy):
         self._name = f"{mode}_from_{self._name}"
 
     def _check_mode(self, mode: Any) -> None:
-        if mode not in self._modes:
-            raise ValueError(
-                f"`mode` must be one of {', '.join(self._modes)}. Received: mode={mode!r}"
-            )
+        check_choice(self, self._modes, mode=mode)
 
     @property
     def quantization_mode(self) -> str:
@@ -335,9 +332,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> DTypePolicyMap:
+        from keraslite.core.serialization import check_patterns_of
+
         def read(value: Any) -> Any:
             return deserialize(value, custom_objects) if isinstance(value, dict) else value
 
+        check_patterns_of(config, "policy_map")
         policies = {path: read(value) for path, value in config["policy_map"].items()}
         return cls(read(config["default_policy"]), policies)
 

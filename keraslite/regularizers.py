@@ -7,6 +7,8 @@ import numbers
 from typing import Any
 
 from keraslite.core.configurable import Configurable
+from keraslite.core.errors import check_choice
+from keraslite.core.old_names import add_hints
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.core.registry import Catalog
 from keraslite.ops import nn
@@ -136,8 +138,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"`mode` must be 'rows' or 'columns'. Received: {mode!r}")
+        check_choice(self, ("rows", "columns"), mode=mode)
         self.factor = _factor("factor", factor, 0.01)
         self.mode = mode
 
@@ -217,3 +218,4 @@ __all__ = [
     "orthogonal_regularizer",
     "serialize",
 ]
+add_hints(__name__)

@@ -180,7 +180,7 @@ def foreign_tensor():
 FORWARD: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "1 width": (
         lambda: model()(np.ones((2, 5), "float32")),
-        ["expected shape=(None, 4)", "(2, 5)"],
+        ["axis -1 to have size 4", "(2, 5)"],
     ),
     "1 width of a layer": (
         lambda: (layer := layers.Dense(2, name="dense"), layer(X), layer(X[:, :3]))[-1],
@@ -256,7 +256,7 @@ FORWARD: dict[str, tuple[Callable[[], Any], list[str]]] = {
 
 # name: (model, arguments of `fit`, words)
 TRAINING: dict[str, tuple[Callable[[], Any], dict[str, Any], list[str]]] = {
-    "1 width in fit": (model, {"x": X[:, :3]}, ["expected shape=(None, 4)", "(None, 3)"]),
+    "1 width in fit": (model, {"x": X[:, :3]}, ["axis -1 to have size 4", "(None, 3)"]),
     "3 fit before compile": (lambda: model(None), {}, ["compile", "fit"]),
     "4 lengths": (model, {"y": Y[:5]}, ["`x` and `y`", "x: 8", "y: 5"]),
     "4 lengths of weights": (model, {"sample_weight": Y[:5, 0]}, ["sample_weight: 5"]),
@@ -392,6 +392,146 @@ WARNINGS: dict[str, tuple[Callable[[], Any], dict[str, Any], list[str]]] = {
         ["'vall_loss'", "Did you mean 'loss'?"],
     ),
 }
+
+
+class Looking(keras.Model):
+    """A model of one's own, which looks up numbers that it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = layers.Embedding(10, 2, name="table")
+        self.head = layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.head(self.table(x[:, 0] + 1))
+
+
+def looking(loss: str = "sparse_categorical_crossentropy") -> keras.Model:
+    found = Looking()
+    found.compile("sgd", loss)
+    return found
+
+
+def tensors(*arrays: np.ndarray) -> list[Any]:
+    return [engine.convert(x) for x in arrays]
+
+
+ROWS = np.array([[1, 1], [8, 8]] * 4)
+# name: (model, x, y, words): out of range where only the step, or the device, has the numbers.
+RANGES: dict[str, tuple[Callable[[], Any], Any, Any, list[str]]] = {
+    "indices": (looking, ROWS + 1, LABELS % 3, ["/table'", "from 0 to 9", "10", "input_dim"]),
+    "negative indices": (looking, ROWS - 3, LABELS % 3, ["/table'", "from 0 to 9", "-1"]),
+    "tensor of indices": (looking, *tensors(ROWS + 1, LABELS % 3), ["/table'", "10"]),
+    "tensor of indices for a graph": (table, *tensors(INDICES, Y), ["table'", "10"]),
+    "tensor of labels": (classifier, *tensors(X, LABELS), ["label 3 in row 3", "3 classes"]),
+    "tensors of a generator": (
+        classifier,
+        lambda: generator(2, *tensors(X, LABELS)),
+        None,
+        ["label 3", "3 classes"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges(name: str) -> None:
+    make, x, y, words = RANGES[name]
+    check(lambda: make().evaluate(x() if callable(x) else x, y, verbose=0), words)
+
+
+@training
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges_in_training(name: str) -> None:
+    make, x, y, words = RANGES[name]
+    fitted = make()
+    check(lambda: fitted.fit(x() if callable(x) else x, y, verbose=0), words)
+    if x is not RANGES["indices"][1]:
+        return
+    # Once said, it is forgotten.
+    assert np.isfinite(fitted.fit(ROWS, y, verbose=0).history["loss"]).all()
+
+
+def old_import(name: str) -> Callable[[], Any]:
+    module, _, found = name.rpartition(".")
+    return lambda: exec(f"from keraslite.{module} import {found}")
+
+
+# What programs for Keras 1 and 2 say: (call, words)
+OLD: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "units": (lambda: layers.Dense(output_dim=3), ["Dense", "'output_dim'", "'units'"]),
+    "init": (lambda: layers.Dense(3, init="uniform"), ["'init'", "'kernel_initializer'"]),
+    "regularizer": (lambda: layers.Dense(3, W_regularizer="l2"), ["'kernel_regularizer'"]),
+    "convolution": (
+        lambda: layers.Convolution2D(nb_filter=3, nb_row=3, nb_col=3, subsample=(2, 2)),
+        ["'filters'", "kernel_size=(nb_row, nb_col)", "'strides'"],
+    ),
+    "pooling": (lambda: layers.MaxPooling1D(pool_length=2), ["'pool_size'"]),
+    "dropout": (lambda: layers.Dropout(p=0.5), ["'p'", "'rate'"]),
+    "LSTM": (lambda: layers.LSTM(3, dropout_U=0.2), ["'recurrent_dropout'"]),
+    "consume_less": (lambda: layers.LSTM(3, consume_less="gpu"), ["chosen by itself"]),
+    "model": (lambda: keras.Model(input=1, output=2), ["`inputs` and `outputs`", "input, output"]),
+    "epochs": (lambda: model().fit(X, Y, nb_epoch=3), ["`fit`", "'epochs'"]),
+    "workers": (lambda: model().fit(X, Y, workers=3), ["PyDataset"]),
+    "samples": (lambda: model().fit(X, Y, samples_per_epoch=3), ["'steps_per_epoch'"]),
+    "class_mode": (lambda: model(class_mode="binary"), ["`compile`", "The loss and the metrics"]),
+    "rate": (lambda: keras.optimizers.Adam(lr=0.1), ["Adam", "`learning_rate`"]),
+    "optimizer": (lambda: keras.optimizers.adam(0.1), ["`keras.optimizers.Adam`"]),
+    "period": (lambda: keras.callbacks.ModelCheckpoint("a.keras", period=3), ["'save_freq'"]),
+    "gradients": (lambda: keras.callbacks.TensorBoard("a", write_grads=True), ["`train_step`"]),
+    "l2": (lambda: keras.regularizers.L2(l=0.1), ["L2", "'l'", "'l2'"]),
+    "fit_generator": (lambda: model().fit_generator, ["Sequential", "`fit` takes generators"]),
+    "classes": (lambda: model().predict_classes, ["`predict(x).argmax(-1)`"]),
+    "yaml": (lambda: model().to_yaml, ["`to_json`"]),
+    "output_shape": (lambda: layers.Dense(2).output_shape, ["Dense", "`output.shape`"]),
+    "reset_states": (lambda: keras.metrics.Mean().reset_states, ["`reset_state`"]),
+    "cuDNN": (lambda: layers.CuDNNLSTM(3), ["keraslite.layers", "`keras.layers.LSTM`"]),
+    "constraint": (lambda: keras.constraints.maxnorm(3), ["`keras.constraints.MaxNorm`"]),
+    "np_utils": (lambda: keras.utils.np_utils, ["part of `keras.utils`"]),
+    "objectives": (lambda: keras.objectives, ["part of `keras.losses`"]),
+    "backend": (lambda: keras.backend.square(X), ["`keras.ops`"]),
+    "backend function": (lambda: keras.backend.permute_dimensions, ["`keras.ops.transpose`"]),
+    "sessions": (lambda: keras.backend.get_session(), ["no sessions"]),
+    **{
+        f"import {name}": (old_import(name), [word])
+        for name, word in {
+            "layers.CuDNNGRU": "`keras.layers.GRU`",
+            "layers.Merge": "`keras.layers.Add`",
+            "layers.convolutional.Conv2D": "part of `keras.layers`",
+            "layers.advanced_activations.LeakyReLU": "part of `keras.layers`",
+            "layers.experimental.preprocessing": "part of `keras.layers`",
+            "engine.topology.Layer": "part of `keras.layers`",
+            "utils.np_utils": "part of `keras.utils`",
+            "utils.np_utils.to_categorical": "part of `keras.utils`",
+            "utils.multi_gpu_model": "one device",
+            "wrappers.scikit_learn.KerasClassifier": "part of `keras.wrappers`",
+            "losses.Reduction": "'sum_over_batch_size'",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_old_names(name: str) -> None:
+    call, words = OLD[name]
+    with pytest.raises((AttributeError, ImportError, TypeError, ValueError)) as caught:
+        call()
+    _check_words(str(caught.value), words)
+
+
+def test_what_is_old_and_still_works() -> None:
+    for make in (
+        lambda: layers.Dense(3, input_dim=4),
+        lambda: layers.Embedding(10, 3, input_length=5),
+        lambda: layers.LSTM(3, implementation=2, unit_forget_bias=True),
+        lambda: layers.LeakyReLU(alpha=0.3),
+        lambda: layers.Convolution2D(3, (3, 3), input_shape=(5, 5, 1)),
+        lambda: layers.InputLayer(input_shape=(3,), input_dtype="int32"),
+        lambda: keras.Input(batch_shape=(2, 3)),
+        lambda: keras.callbacks.ModelCheckpoint("a.h5"),
+        lambda: keras.preprocessing.image.img_to_array,
+    ):
+        make()
+    assert not hasattr(layers, "CuDNNLSTM") and not hasattr(model(), "fit_generator")
 
 
 def check(call, words, *args) -> None:

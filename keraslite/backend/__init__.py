@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from keraslite import config
 from keraslite.backend.contract import Capabilities, Engine, TensorSpec
+from keraslite.core.old_names import missing
 
 if TYPE_CHECKING:
     engine: Engine
@@ -157,7 +158,7 @@ def __getattr__(name: str) -> Any:
         module, _, attribute = _PUBLIC[name].partition(":")
         value = getattr(importlib.import_module(module), attribute or name)
     else:
-        raise AttributeError(f"module 'keraslite.backend' has no attribute {name!r}")
+        raise missing(__name__, name)
     globals()[name] = value
     return value
 

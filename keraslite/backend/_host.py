@@ -70,16 +70,25 @@ def nested_dtype(x: Any) -> str:
     try:
         names = [weak_name(kind) for kind in kinds]
     except ValueError as error:
-        raise ValueError(
-            "A tensor is made from numbers, arrays and nested lists of these. "
-            f"Received: {str(x)[:200]!r} of type {type(x).__name__}."
-        ) from error
+        raise _no_numbers(x) from error
     return promote(*names) if names else weak_name(None)
+
+
+def _no_numbers(x: Any) -> ValueError:
+    return ValueError(
+        "A tensor is made from numbers, arrays and nested lists of these. "
+        f"Received: {str(x)[:200]!r} of type {type(x).__name__}."
+    )
 
 
 def nested_array(x: Any, dtype: str | None = None) -> np.ndarray:
     """A new NumPy array of a number or a nested list, with the dtype of `nested_dtype`."""
-    return np.array(x, dtype=numpy_dtype(dtype or nested_dtype(x)))
+    if dtype is None:
+        dtype = nested_dtype(x)
+    elif any(leaf is None for leaf in tree.flatten(x)):
+        # NumPy would make NaN of it.
+        raise _no_numbers(x)
+    return np.array(x, dtype=numpy_dtype(dtype))
 
 
 def no_scalar(received: str) -> ValueError:

@@ -47,6 +47,7 @@ class Capabilities:
         float64: float64 and int64 results are kept at full width.
         channels_first: its convolutions accept `data_format="channels_first"` natively.
         fuses_steps: `compile_steps` makes one call of several steps.
+        late_variables: a step may make variables when it first runs.
     """
 
     trainable: bool = False
@@ -60,6 +61,7 @@ class Capabilities:
     float64: bool = True
     channels_first: bool = True
     fuses_steps: bool = False
+    late_variables: bool = False
 
 
 class LayerBase:
@@ -240,6 +242,13 @@ class Engine(abc.ABC):
     def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
         """Storage for a variable, filled with `value` (never sharing its memory)."""
 
+    def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
+        """`allocate` with an array of this dtype that nobody else will use.
+
+        Its memory, contiguous and from a multiple of 64 on, may become that of the storage.
+        """
+        return self.allocate(value, dtype, trainable, name)
+
     def read(self, storage: Any) -> Tensor:
         """The tensor in `storage`."""
         return storage
@@ -248,8 +257,26 @@ class Engine(abc.ABC):
     def write(self, storage: Any, value: Tensor) -> Any:
         """Put `value` (same shape and dtype) in; return the storage to keep from now on."""
 
+    #: Whether what `hold` returns is a copy, whose memory another call can use again.
+    holds_copies = False
+
+    def hold(self, storage: Any, spare: Any = None) -> Any:
+        """What is in `storage` now, for a thread that gives it to `to_numpy` later.
+
+        No write to the storage changes it; while it is held, the next write may take longer.
+
+        Args:
+            storage: of a variable.
+            spare: what an earlier call returned for the same shape and dtype, used no longer.
+        """
+        return self.to_numpy(self.read(storage))
+
     def set_trainable(self, storage: Any, trainable: bool) -> None:  # noqa: B027
         """Tell the storage whether gradients are wanted."""
+
+    def host_view(self, x: Tensor) -> np.ndarray | None:
+        """The values of a tensor, if they are in the memory of the host; not to be changed."""
+        return None
 
     # Tracing -------------------------------------------------------------------
 

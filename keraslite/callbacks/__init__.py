@@ -13,6 +13,7 @@ from keraslite.callbacks.model_checkpoint import ModelCheckpoint
 from keraslite.callbacks.orbax import OrbaxCheckpoint
 from keraslite.callbacks.remote_monitor import RemoteMonitor
 from keraslite.callbacks.tensorboard import TensorBoard
+from keraslite.core.old_names import add_hints
 
 __all__ = [
     "BackupAndRestore",
@@ -32,3 +33,4 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+add_hints(__name__)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from keraslite.core.configurable import check_arguments
+
 Logs = dict[str, Any]
 PHASES = ("train", "test", "predict")
 
@@ -27,6 +29,10 @@ class Callback:
     _state_attributes: tuple[str, ...] = ()
     #: Whether its hooks are called after those of all others.
     _is_last = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_arguments(cls, kwargs)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None

@@ -205,7 +205,6 @@ class CSVLogger(Callback):
                 self.csv_file,
                 ["epoch", *self.keys],
                 delimiter=self.separator,
-                lineterminator="\n",
                 extrasaction="ignore",
             )
             if self._header:

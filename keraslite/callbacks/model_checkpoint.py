@@ -66,7 +66,7 @@ class ModelCheckpoint(Saver):
     """Saves the model, or its weights, after every epoch or every so many batches.
 
     Args:
-        filepath: ends in `.keras`, or in `.weights.h5` for weights. It may have fields:
+        filepath: ends in `.keras` or `.h5`, for weights in `.weights.h5`. It may have fields:
             `{epoch}`, `{batch}` and names of the logs, as in
             `"model-{epoch:02d}-{val_loss:.2f}.keras"`.
         monitor: name of the value that tells the best model.
@@ -101,11 +101,11 @@ class ModelCheckpoint(Saver):
     ) -> None:
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath = os.fspath(filepath)
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
             raise ValueError(
-                f"`filepath` must end in {ending!r} when `save_weights_only={save_weights_only}`. "
-                f"Received: {self.filepath}"
+                f"`filepath` must end in {endings[0]!r} when `save_weights_only="
+                f"{save_weights_only}`. Received: {self.filepath}"
             )
         self.save_weights_only = save_weights_only
         self.asynchronous = asynchronous

@@ -7,7 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from keraslite.core.errors import unexpected_arguments
+from keraslite.core.old_names import ARGUMENTS
+
 _MISSING = object()
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
 @functools.lru_cache(maxsize=1024)
@@ -29,6 +33,29 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     return found
 
 
+@functools.lru_cache(maxsize=1024)
+def _takes_any(cls: type) -> bool:
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+def check_arguments(cls: type, kwargs: dict[str, Any]) -> None:
+    """Raise for keyword arguments that a class of ours does not take.
+
+    Where a constructor takes any, it looks at them itself: but Python would first miss an
+    argument that is there under an old name.
+    """
+    if not cls.__module__.startswith(_PACKAGE):
+        return
+    parameters = parameters_of(cls)
+    unknown = [name for name in kwargs if name not in parameters]
+    if not unknown:
+        return
+    now = [parameters.get(ARGUMENTS.get(name, "")) for name in unknown]
+    if not _takes_any(cls) or any(p is not None and p.default is p.empty for p in now):
+        raise unexpected_arguments(cls.__name__, unknown, parameters)
+
+
 def shared_arguments(function: Callable[..., Any], local: dict[str, Any]) -> dict[str, Any]:
     """Of the `locals()` of a function, the arguments that `function` takes too, and `kwargs`."""
     names = inspect.signature(function).parameters.keys() & local.keys() - {"self", "kwargs"}
@@ -45,6 +72,8 @@ class Configurable:
     _arguments: tuple[tuple, dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            check_arguments(cls, kwargs)
         self = object.__new__(cls)
         object.__setattr__(self, "_arguments", (args, kwargs))
         return self
@@ -79,6 +108,9 @@ class Configurable:
             value = recorded.get(name, default)
         return value
 
+    #: Arguments that hold regular expressions, in a list or as the keys of a dict.
+    _patterns: tuple[str, ...] = ()
+
     #: Arguments that never belong in a config.
     _not_in_config: frozenset[str] = frozenset()
 
@@ -106,6 +138,8 @@ class Configurable:
         Raises:
             TypeError: if the constructor does not take an argument of `config`.
         """
-        from keraslite.core.serialization import deserialize_value
+        from keraslite.core.serialization import check_patterns_of, deserialize_value
 
+        for name in cls._patterns:
+            check_patterns_of(config, name)
         return cls(**{key: deserialize_value(value) for key, value in config.items()})

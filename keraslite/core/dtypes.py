@@ -27,6 +27,13 @@ _PYTHON = {bool: "bool", int: "int", float: "float", complex: "complex", str: "s
 _ALIASES = {"bool_": "bool", "half": "float16", "double": "float64", "single": "float32"}
 
 # Each dtype with the dtypes right above it; `int`, `float` and `complex` are weak.
+#: What engines that keep no 64 bits make of them.
+NARROW = {
+    "float64": "float32",
+    "int64": "int32",
+    "uint64": "uint32",
+    "complex128": "complex64",
+}
 _ABOVE = {
     "bool": ("int",),
     "int": ("uint8", "int8"),

@@ -6,6 +6,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from types import NoneType
 from typing import Any, ParamSpec, TypeVar
 
 from keraslite.core.old_names import ARGUMENTS
@@ -33,10 +34,10 @@ class LoadError(ValueError):
     def __str__(self) -> str:
         message = super().__str__()
         if not self.within:
-            return message
+            return printable(message)
         first, *rest = self.within
         places = [first, *(("...",) if len(rest) > 3 else ()), *(short(p, 60) for p in rest[-3:])]
-        return short(f"In {' > '.join(places)}: {message}")
+        return printable(short(f"In {' > '.join(places)}: {message}"))
 
 
 class UnsafeModelError(LoadError):
@@ -54,6 +55,13 @@ class ValuesNeededError(TypeError):
 def short(text: str, limit: int = LIMIT) -> str:
     """`text`, cut in the middle of nothing: at most `limit` characters."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """`text` with what a terminal would obey, or not show, as escape sequences."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def describe(value: Any) -> str:
@@ -78,6 +86,27 @@ def nearest(name: object, names: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+def check_choice(where: object, allowed: Iterable[object], **given: object) -> None:
+    """Raise a ValueError for an argument that is none of the allowed values.
+
+    Args:
+        where: what takes the arguments: an object, or words.
+        allowed: strings mostly, and None.
+        given: the arguments.
+    """
+    for name, value in given.items():
+        if isinstance(value, (str, int, NoneType)) and value in allowed:
+            continue
+        start = where if isinstance(where, str) else f"{type(where).__name__}: "
+        near = nearest(value, [a for a in allowed if isinstance(a, str)])
+        raise ValueError(
+            short(
+                f"{start}`{name}` must be one of {', '.join(map(repr, allowed))}.{near} "
+                f"Received: {value!r:.80}"
+            )
+        )
+
+
 def unknown_name(kind: str, name: object, names: Iterable[str]) -> ValueError:
     """The error for a name that is not in a list of valid ones."""
     names = sorted(set(names))
@@ -93,10 +122,11 @@ def names_nearest(method: Callable[P, R]) -> Callable[P, R]:
     """`method`, whose error for a misspelt keyword argument names the nearest one."""
     parameters = list(inspect.signature(method).parameters.values())[1:]
     valid = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    known = set(valid)
 
     @functools.wraps(method)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs.keys() <= set(valid):
+        if not kwargs.keys() <= known:
             given = [name for name in kwargs if name not in valid]
             raise unexpected_arguments(f"`{method.__name__}`", given, valid)
         return method(*args, **kwargs)
@@ -117,6 +147,8 @@ def unexpected_arguments(where: str, given: Iterable[str], valid: Iterable[str])
 
 
 def _hint(name: str, valid: list[str]) -> str:
-    """` Did you mean 'padding'?`: what an old name is now, or else the nearest one."""
-    now = ARGUMENTS.get(name)
+    """` Did you mean 'padding'?`: what took the place of an old name, or else the nearest one."""
+    now = ARGUMENTS.get(name, "")
+    if " " in now:
+        return f" {now}"
     return f" Did you mean {now!r}?" if now in valid else nearest(name, valid)

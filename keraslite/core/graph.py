@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keraslite.core import tree
+from keraslite.core.budget import WorkBudget
 from keraslite.core.keras_tensor import KerasTensor
 
 if TYPE_CHECKING:
     from keraslite.core.operation import Operation
+
+_work = WorkBudget.current.get
 
 
 class KerasHistory(NamedTuple):
@@ -157,6 +161,16 @@ def _disconnected(tensor: KerasTensor) -> ValueError:
     )
 
 
+def _arguments(
+    leaves: list[Any], where: list[tuple[int, int]], spec: Any, values: list[Any]
+) -> Any:
+    """The arguments of one call, with values in the places of tensors."""
+    filled = list(leaves)
+    for i, slot in where:
+        filled[i] = values[slot]
+    return tree.unflatten(spec, filled)
+
+
 class _Step(NamedTuple):
     """One node, with slot numbers in the place of symbolic tensors."""
 
@@ -202,14 +216,7 @@ class Graph:
             for i, leaf in enumerate(leaves)
             if isinstance(leaf, KerasTensor)
         ]
-
-        def build(values: list[Any]) -> Any:
-            filled = list(leaves)
-            for i, slot in where:
-                filled[i] = values[slot]
-            return tree.unflatten(spec, filled)
-
-        return build
+        return functools.partial(_arguments, leaves, where, spec)
 
     def run(
         self,
@@ -217,6 +224,9 @@ class Graph:
         operation_fn: Callable[[Operation], Callable[..., Any]] | None = None,
     ) -> Any:
         """The outputs for input `tensors`; `operation_fn` may replace what each node calls."""
+        work = _work()
+        if work is not None:
+            work.spend(len(self.steps))
         values: list[Any] = [None] * len(self._slots)
         for slot, tensor in zip(self._input_slots, tensors, strict=True):
             values[slot] = tensor

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
@@ -26,11 +27,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keraslite.backend import engine
-from keraslite.core import dtypes, inference, ragged, sparse, tree
+from keraslite.core import inference, ragged, sparse, tree
 from keraslite.core.errors import ValuesNeededError, describe, short
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import auto_name, to_snake_case
+from keraslite.core.op_arguments import (
+    MANY,
+    OPTIONAL,
+    kind_of,
+    output_dtype,
+    prepare,
+    promoted,
+    ready,
+    shapes_of,
+    target_dtype,
+)
 from keraslite.core.operation import Operation
 from keraslite.core.promotion import KEEP, DtypeRule
 from keraslite.core.scopes import SymbolicScope
@@ -42,17 +54,6 @@ TensorLike = Any
 """A tensor, variable, NumPy array, number, nested list or `KerasTensor`."""
 Tensor = Any
 """A tensor of the chosen engine, or a `KerasTensor` where an argument was one."""
-
-
-_ONE, _OPTIONAL, _MANY = "one", "optional", "many"
-
-
-def _kind(annotation: str) -> str | None:
-    if "Tensor" not in annotation:
-        return None
-    if "Sequence" in annotation:
-        return _MANY
-    return _OPTIONAL if "None" in annotation else _ONE
 
 
 class Op:
@@ -88,7 +89,7 @@ class Op:
         self.traced = primitive or not native
         self.signature = inspect.signature(function)
         self.parameters = list(self.signature.parameters.values())
-        kinds = [_kind(str(p.annotation)) for p in self.parameters]
+        kinds = [kind_of(str(p.annotation)) for p in self.parameters]
         self.tensors = [(i, kind) for i, kind in enumerate(kinds) if kind]
         self.sequences = [
             i
@@ -108,13 +109,21 @@ class Op:
 
     def _checking(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
         def check_first(*args: Any) -> Any:
-            self.shape(*_shapes(self, args))
+            self.shape(*shapes_of(self, args))
             return kernel(*args)
 
         return check_first
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable, tuple[str, str]]:
+        # Copies and pickles of graphs share the op, whose wrapper has its function's name.
+        return _op_called, (self.function.__module__, self.function.__name__)
+
+
+def _op_called(module: str, name: str) -> Op:
+    return getattr(importlib.import_module(module), name).op
 
 
 def _kernel_name(function: Callable[..., Any]) -> str:
@@ -164,7 +173,7 @@ def kernel(name: str, shared: Callable[..., Any] | None = None) -> Callable[...,
 
 def _guard(op: Op) -> str:
     """The test that arguments `a0`, `a1`... are the engine's own tensors of one suitable dtype."""
-    if not op.tensors or any(kind == _MANY for _, kind in op.tensors):
+    if not op.tensors or any(kind == MANY for _, kind in op.tensors):
         return "False"
     first = next((i for i, _ in op.tensors if i not in op.apart), None)
     same = "is" if engine.interned_dtypes else "=="
@@ -179,9 +188,9 @@ def _guard(op: Op) -> str:
                 test += f" and a{i}.dtype in _DTYPES"
         elif op.dtype.compute is not None:
             test += f" and a{i}.dtype {same} a{first}.dtype"
-        tests.append(f"(a{i} is None or {test})" if kind == _OPTIONAL else test)
+        tests.append(f"(a{i} is None or {test})" if kind == OPTIONAL else test)
     # Kernels get tuples: a compiled one keeps them as keys.
-    tests.extend(f"type(a{i}) is not list" for i in op.sequences)
+    tests.extend(f"type(a{i}) not in _LOOSE" for i in op.sequences)
     return " and ".join(tests)
 
 
@@ -212,6 +221,7 @@ def _make(op: Op) -> Any:
         "_TENSORS": engine.tensor_types,
         "_DTYPES": op.dtype.native,
         "_APART": {i: engine.native_dtype(d) for i, d in op.apart.items() if d is not None},
+        "_LOOSE": _LOOSE,
         "_kernel": op.kernel,
         "_op": op,
         "_slow": _slow,
@@ -238,112 +248,52 @@ def _make(op: Op) -> Any:
 # The slow path -------------------------------------------------------------------
 
 _TENSORS = engine.tensor_types
-_is_tensor = engine.is_tensor
-_SCALARS = engine.capabilities.scalar_operands
-_NUMBERS = (bool, int, float, complex)
+_LOOSE = frozenset({list, np.ndarray, *engine.tensor_types})
 _SPARSE = engine.capabilities.sparse
 _RAGGED = engine.capabilities.ragged
 
 
-def _frozen(x: Any) -> Any:
-    return tuple(map(_frozen, x)) if isinstance(x, list) else x
+def plain(x: Any) -> Any:
+    """Sizes and axes as ints and tuples, for kernels that keep them as keys.
+
+    Tensors with no value yet, as in a graph that is being recorded, stay.
+    """
+    if isinstance(x, (list, tuple)):
+        return tuple(map(plain, x))
+    if isinstance(x, (np.ndarray, np.integer)):
+        return plain(x.tolist())
+    if type(x) in _TENSORS and not engine.is_tracing():
+        return plain(engine.to_numpy(x))
+    return x
 
 
 def _slow(op: Op, args: list[Any]) -> Any:
     for i in op.sequences:
-        args[i] = _frozen(args[i])
+        args[i] = plain(args[i])
     for i, kind in op.tensors:
         value = args[i]
-        if kind == _MANY:
+        if kind == MANY:
             value = list(value)
             if any(isinstance(x, KerasTensor) for x in value):
                 return _symbolic(op, args)
             args[i] = [x.value if isinstance(x, Variable) else x for x in value]
         elif isinstance(value, KerasTensor):
             return _symbolic(op, args)
-    variables = [i for i, kind in op.tensors if kind != _MANY and isinstance(args[i], Variable)]
+    variables = [i for i, kind in op.tensors if kind != MANY and isinstance(args[i], Variable)]
     if variables:
         for i in variables:
             args[i] = args[i].value
         return op.wrapper(*args)
     try:
         if _SPARSE and sparse.takes_part(op, args):
-            return sparse.call(op, args, _target(op, args), _ready)
+            return sparse.call(op, args, target_dtype(op, args), ready)
         if _RAGGED and ragged.takes_part(op, args):
-            return ragged.call(op, args, _target(op, args))
-        _prepare(op, args)
+            return ragged.call(op, args, target_dtype(op, args))
+        prepare(op, args)
         return op.kernel(*args)
     except Exception as error:
         _explain(op, args, error)
         raise
-
-
-def _name_of(x: Any) -> str:
-    """The lattice name of an argument; Python numbers are weak."""
-    if type(x) in _TENSORS:
-        return engine.dtype(x)
-    if type(x) in _NUMBERS:
-        return dtypes.weak_name(type(x))
-    if _is_tensor(x):
-        return engine.dtype(x)
-    if isinstance(x, (np.ndarray, np.generic)):
-        return dtypes.standardize_dtype(x.dtype)
-    if isinstance(x, KerasTensor):
-        return x.dtype
-    if isinstance(x, Variable):
-        return x.dtype_read()
-    return engine.dtype(engine.convert(x))
-
-
-def _flat(op: Op, args: Sequence[Any]) -> list[Any]:
-    """The tensor arguments that take part in the dtype rule."""
-    found = []
-    for i, kind in op.tensors:
-        if i in op.apart:
-            continue
-        if kind == _MANY:
-            found.extend(args[i])
-        elif args[i] is not None:
-            found.append(args[i])
-    return found
-
-
-def _target(op: Op, args: Sequence[Any]) -> str | None:
-    """The dtype that the rule casts to; None where it leaves things as they are."""
-    if op.dtype.compute is None:
-        return None
-    names = [_name_of(x) for x in _flat(op, args)]
-    return op.dtype.compute(*names) if names else None
-
-
-def _prepare(op: Op, args: list[Any]) -> None:
-    """Convert the tensor arguments in place, and promote them by the op's rule."""
-    target = _target(op, args)
-    keep = _SCALARS and target is not None and _keeps_numbers(op, args, target)
-    for i, kind in op.tensors:
-        value = args[i]
-        if kind == _MANY:
-            args[i] = [_ready(x, target) for x in value]
-        elif value is None:
-            if kind == _ONE:
-                raise ValueError(f"`{op.parameters[i].name}` must be a tensor. Received: None")
-        elif i in op.apart:
-            args[i] = _ready(value, op.apart[i])
-        elif not (keep and type(value) in _NUMBERS):
-            args[i] = _ready(value, target)
-
-
-def _keeps_numbers(op: Op, args: list[Any], target: str) -> bool:
-    """A number stays a number beside a tensor that has the common dtype already."""
-    return len(op.tensors) == 2 and any(
-        type(x := args[i]) in _TENSORS and engine.dtype(x) == target for i, _ in op.tensors
-    )
-
-
-def _ready(x: Any, dtype: str | None) -> Any:
-    if type(x) in _TENSORS:
-        return x if dtype is None or engine.dtype(x) == dtype else engine.cast(x, dtype)
-    return engine.convert(x, dtype)
 
 
 # Symbolic calls ------------------------------------------------------------------
@@ -392,64 +342,20 @@ def _symbolic(op: Op, args: list[Any]) -> Any:
     return outputs
 
 
-def _shape_of(x: Any) -> Any:
-    if x is None:
-        return None
-    if isinstance(x, (KerasTensor, Variable, np.ndarray)):
-        return x.shape
-    return engine.shape(x) if _is_tensor(x) else np.shape(x)
-
-
-def _shapes(op: Op, args: Sequence[Any]) -> list[Any]:
-    found = list(args)
-    for i, kind in op.tensors:
-        found[i] = [_shape_of(x) for x in args[i]] if kind == _MANY else _shape_of(args[i])
-    return found
-
-
 def infer(op: Op, args: Sequence[Any]) -> Any:
     """`KerasTensor`s for what the op gives: by its rule, its parts, or a trace."""
     if op.shape is not None:
-        shape = op.shape(*_shapes(op, args))
-        dtype = _output_dtype(op, args)
+        shape = op.shape(*shapes_of(op, args))
+        dtype = output_dtype(op, args)
         if isinstance(shape, list) or (shape and isinstance(shape[0], tuple)):
             return type(shape)(KerasTensor(s, dtype, record_history=False) for s in shape)
         return KerasTensor(shape, dtype, record_history=False)
     if not op.traced:
         with SymbolicScope():
-            outputs = op.function(*_promoted(op, args))
+            outputs = op.function(*promoted(op, args))
         # A body may return an argument as it is; a node must own its outputs.
         return tree.map_structure(_fresh, outputs)
     return inference.trace(op.wrapper, tuple(args), {})
-
-
-def _output_dtype(op: Op, args: Sequence[Any]) -> str:
-    given = None if op.dtype_argument is None else args[op.dtype_argument]
-    if given is not None:
-        return dtypes.standardize_dtype(given)
-    if op.dtype.output is not None:
-        return op.dtype.output
-    found = _flat(op, args)
-    if not found:
-        return "int32"  # indices of where a condition holds
-    return _target(op, args) or dtypes.promote(_name_of(found[0]))
-
-
-def _promoted(op: Op, args: Sequence[Any]) -> list[Any]:
-    """`args` with the dtypes that a body gets when it is called on tensors."""
-    found, target = list(args), _target(op, args)
-    for i, kind in op.tensors:
-        to = op.apart.get(i, target)
-        found[i] = (
-            [_with_dtype(x, to) for x in args[i]] if kind == _MANY else _with_dtype(args[i], to)
-        )
-    return found
-
-
-def _with_dtype(x: Any, dtype: str | None) -> Any:
-    if not isinstance(x, KerasTensor) or dtype in (None, x.dtype):
-        return x
-    return KerasTensor(x.shape, dtype, x.sparse, x.ragged, record_history=False)
 
 
 def _fresh(x: Any) -> Any:
@@ -480,9 +386,10 @@ def _explain(op: Op, args: Sequence[Any], error: Exception) -> None:
     broken: ValueError | None = None
     if op.shape is not None:
         try:
-            op.shape(*_shapes(op, args))
+            op.shape(*shapes_of(op, args))
         except (ValueError, TypeError, IndexError) as found:
-            broken = ValueError(short(f"ops.{op.name}: {found} Received: {_received(op, args)}"))
+            given = "" if "Received: " in str(found) else f" Received: {_received(op, args)}"
+            broken = ValueError(short(f"ops.{op.name}: {found}{given}"))
     if broken is not None:
         broken._explained = True  # type: ignore[attr-defined]
         raise broken from error

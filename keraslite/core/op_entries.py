@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keraslite.core import tree
 from keraslite.core.errors import UnsafeModelError, nearest, short
@@ -268,17 +268,20 @@ def op_function(name: str) -> Callable[..., Any] | None:
     return _functions().get(_class_of(name))
 
 
-def op_maker(class_name: str, module: str) -> Callable[[dict[str, Any]], RestoredOp] | None:
-    """From the config of a file's op to the op; None when the class is none of an op."""
+class OpMaker(NamedTuple):
+    """From the config of a file's op to the op."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, config: dict[str, Any]) -> RestoredOp:
+        from keraslite.core.serialization import deserialize_value
+
+        return RestoredOp(self.function, {k: deserialize_value(v) for k, v in config.items()})
+
+
+def op_maker(class_name: str, module: str) -> OpMaker | None:
+    """What makes the op of a class; None when the class is none of an op."""
     if not module.startswith((_MODULE, "keras.ops.", "keras.operations.")):
         return None
     function = _functions().get(class_name)
-    if function is None:
-        return None
-
-    def make(config: dict[str, Any]) -> RestoredOp:
-        from keraslite.core.serialization import deserialize_value
-
-        return RestoredOp(function, {k: deserialize_value(v) for k, v in config.items()})
-
-    return make
+    return None if function is None else OpMaker(function)

@@ -65,23 +65,18 @@ class Operation(Configurable):
         """What the operation computes when quantized."""
         raise NotImplementedError(f"{type(self).__name__} has no quantized form.")
 
-    def _only_node(self, what: str) -> Node:
+    def _first_node(self, what: str) -> Node:
         if not self._inbound_nodes:
             raise AttributeError(
                 f"{type(self).__name__} {self.name!r} has no `{what}`: it was never called on "
                 "a symbolic tensor (`keras.Input`)."
             )
-        if len(self._inbound_nodes) > 1:
-            raise AttributeError(
-                f"{type(self).__name__} {self.name!r} was called {len(self._inbound_nodes)} times "
-                f"on symbolic tensors, so `{what}` is ambiguous. Keep the tensors of each call."
-            )
         return self._inbound_nodes[0]
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the only call."""
-        node = self._only_node("input")
+        """The symbolic input of the first call."""
+        node = self._first_node("input")
         tensors = node.input_tensors
         if len(node.args) == 1 and not node.kwargs:
             return node.args[0]
@@ -89,5 +84,5 @@ class Operation(Configurable):
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the only call."""
-        return self._only_node("output").output_tree
+        """The symbolic output of the first call."""
+        return self._first_node("output").output_tree

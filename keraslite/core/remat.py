@@ -11,6 +11,7 @@ from typing import Any
 
 from keraslite.backend import engine
 from keraslite.core import tree
+from keraslite.core.errors import check_choice
 from keraslite.core.scopes import Scope, _Current
 
 _MODES = ("full", "activations", "larger_than", "list_of_layers", None)
@@ -39,8 +40,7 @@ class RematScope(Scope):
         output_size_threshold: int = 1024,
         layer_names: list[str] | None = None,
     ) -> None:
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}. Received: {mode!r}")
+        check_choice(self, _MODES, mode=mode)
         self.mode = mode
         self.output_size_threshold = output_size_threshold
         self.layer_names = list(layer_names or [])

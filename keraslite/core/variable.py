@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from keraslite.backend import engine
 from keraslite.core import dtypes
 from keraslite.core.budget import MemoryBudget
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.core.keras_tensor import KerasTensor, standardize_shape
 from keraslite.core.naming import auto_name
 from keraslite.core.operators import TensorOperators
 from keraslite.core.scopes import AutocastScope, StatelessScope, current_path
+from keraslite.core.stored import Stored
 
 _stateless = StatelessScope.current.get
 _autocast = AutocastScope.current.get
@@ -77,12 +78,8 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
     ) -> None:
         if kwargs:
             raise TypeError(f"Variable got unexpected arguments: {', '.join(kwargs)}")
-        for value, valid, what in (
-            (aggregation, _AGGREGATIONS, "aggregation"),
-            (synchronization, _SYNCHRONIZATIONS, "synchronization"),
-        ):
-            if value not in valid:
-                raise ValueError(f"`{what}` must be one of {valid}. Received: {value!r}")
+        check_choice("", _AGGREGATIONS, aggregation=aggregation)
+        check_choice("", _SYNCHRONIZATIONS, synchronization=synchronization)
         self.name = name or auto_name("variable")
         if "/" in self.name:
             raise ValueError(f"The name of a variable has no '/'. Received: {self.name!r}")
@@ -129,6 +126,8 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
                     self.__class__ = _Awaiting
                     return _LATER
             value = initializer(self.shape, dtype=self.dtype)
+            if not hasattr(value, "shape"):
+                value = np.asarray(value)
         else:
             value = initializer if engine.is_tensor(initializer) else np.asarray(initializer)
             self.dtype = dtypes.standardize_dtype(dtype) if dtype else _default_dtype(value)
@@ -254,6 +253,9 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
             raise TypeError("len() of a scalar variable")
         return self.shape[0]
 
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
     def _scalar(self) -> Any:
         if self.shape and self.shape != (1,):
             raise TypeError(
@@ -315,8 +317,14 @@ class _Awaiting(Variable):
         self._trainable = bool(value)
 
     def assign(self, value: Any) -> Any:
-        if _stateless() is None and type(value) is np.ndarray and value.shape == self.shape:
-            self._storage = engine.allocate(value, self.dtype, self._trainable, self.path)
+        if _stateless() is None and getattr(value, "shape", None) == self.shape:
+            if isinstance(value, Stored) and value.dtype == dtypes.numpy_dtype(self.dtype):
+                make, value = engine.adopt, value.read()
+            elif isinstance(value, (Stored, np.ndarray)):
+                make, value = engine.allocate, np.asarray(value)
+            else:
+                return super().assign(value)
+            self._storage = make(value, self.dtype, self._trainable, self.path)
             return self.value
         return super().assign(value)
 
@@ -331,4 +339,7 @@ def _restore(state: dict[str, Any], value: np.ndarray) -> Variable:
 
 def _default_dtype(value: Any) -> str:
     name = engine.dtype(value) if engine.is_tensor(value) else dtypes.standardize_dtype(value.dtype)
-    return {"int64": "int32", "float64": dtypes.standardize_dtype(None)}.get(name, name)
+    if name == "int64":
+        fits = engine.is_tensor(value) or not value.size or abs(value).max() < 2**31
+        return "int32" if fits else name
+    return dtypes.standardize_dtype(None) if name == "float64" else name

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from keraslite.backend import engine
+from keraslite.core.dtypes import standardize_dtype
+from keraslite.core.old_names import add_hints
 from keraslite.core.op import Tensor
 from keraslite.core.registry import Catalog
 from keraslite.initializers.base import Initializer
@@ -105,7 +107,7 @@ def _given(value: Any) -> Any:
                 f"The array given as initializer has the shape {tuple(value.shape)}; the weight "
                 f"needs {tuple(shape)}. Received: shape={tuple(shape)}"
             )
-        return engine.convert(value, dtype)
+        return engine.convert(value, standardize_dtype(dtype))
 
     return initialize
 
@@ -169,3 +171,4 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+add_hints(__name__)

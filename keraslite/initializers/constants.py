@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.core import dtypes
+from keraslite.core.errors import check_choice
 from keraslite.initializers.base import ArrayInitializer
 
 
@@ -109,17 +110,10 @@ class STFT(ArrayInitializer):
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:
-        if side not in ("real", "imag"):
-            raise ValueError(f"STFT: `side` must be 'real' or 'imag'. Received: {side!r}")
-        if scaling not in (None, "density", "spectrum"):
-            raise ValueError(
-                f"STFT: `scaling` must be 'density', 'spectrum' or None. Received: {scaling!r}"
-            )
-        if isinstance(window, str) and window not in _WINDOWS:
-            raise ValueError(
-                f"STFT: `window` must be one of {', '.join(_WINDOWS)}, an array or None. "
-                f"Received: {window!r}"
-            )
+        check_choice(self, ("real", "imag"), side=side)
+        check_choice(self, ("density", "spectrum", None), scaling=scaling)
+        if isinstance(window, str):
+            check_choice(self, _WINDOWS, window=window)
         self.side = side
         self.window = window
         self.scaling = scaling

@@ -10,7 +10,7 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import dtypes
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.initializers.base import ArrayInitializer
 from keraslite.random import SeedGenerator, make_default_seed
 
@@ -200,14 +200,10 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         if not scale > 0.0:
             raise ValueError(f"`scale` must be a positive number. Received: {scale!r}")
-        if mode not in self._MODES:
-            raise ValueError(f"`mode` must be one of {self._MODES}. Received: {mode!r}")
+        check_choice(self, self._MODES, mode=mode)
         if distribution == "normal":
             distribution = "truncated_normal"
-        if distribution not in self._DISTRIBUTIONS:
-            raise ValueError(
-                f"`distribution` must be one of {self._DISTRIBUTIONS}. Received: {distribution!r}"
-            )
+        check_choice(self, self._DISTRIBUTIONS, distribution=distribution)
         self.scale = scale
         self.mode = mode
         self.distribution = distribution

@@ -6,6 +6,7 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from keraslite.core.old_names import missing
 from keraslite.core.registry import Catalog
 from keraslite.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraslite.layers.attention import MultiHeadAttention
@@ -377,7 +378,7 @@ def __getattr__(name: str) -> Any:
             if name in module.__all__:
                 globals()[name] = value = getattr(module, name)
                 return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise missing(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from keraslite import ops
+from keraslite.backend import engine
 from keraslite.core.errors import describe
 from keraslite.core.serialization import serialize_value
 from keraslite.layers.einsum_dense import EinsumDense
@@ -165,7 +166,7 @@ class BaseAttention(WeightedLayer):
             q,
             k,
             v,
-            mask=None if mask is None else ops.expand_dims(mask, 1),
+            mask=None if mask is None else _beside_heads(mask, 1),
             scale=1.0 / math.sqrt(q.shape[-1]),
             flash_attention=self.flash_attention,
         )
@@ -251,7 +252,7 @@ class BaseAttention(WeightedLayer):
         q = ops.multiply(q, 1.0 / math.sqrt(q.shape[-1]))
         scores = ops.einsum(f"{''.join(names)},{''.join(keys)}->{scores_spec}", q, k)
         if mask is not None:
-            mask = ops.expand_dims(mask, len(batch))
+            mask = _beside_heads(mask, len(axes), len(batch))
         weights = masked_softmax(scores, mask, tuple(range(-len(axes), 0)))
         if mask is not None:
             # A query that sees nothing gets nothing.
@@ -339,9 +340,6 @@ class BaseAttention(WeightedLayer):
         )
         return output, self._spec_of(shape)
 
-    def compute_mask(self, query: Any, previous_mask: Any) -> Any:
-        return previous_mask
-
 
 class MultiHeadAttention(BaseAttention):
     """Attention of queries to keys in several subspaces at once.
@@ -372,8 +370,11 @@ class MultiHeadAttention(BaseAttention):
         query: `(batch, T, features)`.
         value: `(batch, S, features)`.
         key: `(batch, S, features)`; `value` by default.
-        query_mask, value_mask, key_mask: False for steps that do not count.
-        attention_mask: `(batch, T, S)`, True where a query sees a key.
+        query_mask, value_mask, key_mask: False for steps that do not count; by default the
+            masks of the tensors. The output gets that of the query tensor, and these keep
+            theirs: an eager call of Keras takes them off, a functional model does not.
+        attention_mask: `(batch, T, S)`, `(T, S)` or `(batch, heads, T, S)`, True where a query
+            sees a key.
         return_attention_scores: also return `(batch, heads, T, S)`.
         use_causal_mask: no query sees a later key.
 
@@ -478,8 +479,16 @@ class MultiHeadAttention(BaseAttention):
         attention_mask: Any,
         causal: bool,
     ) -> Any:
-        # As in Keras the query mask only goes on to the next layer.
-        return super()._mask(query, key, None, value_mask, key_mask, attention_mask, causal)
+        # As in Keras: of the queries, the mask that came with the tensor is the one that counts.
+        query_mask = engine.get_mask(query) if engine.is_tensor(query) else None
+        return super()._mask(query, key, query_mask, value_mask, key_mask, attention_mask, causal)
+
+
+def _beside_heads(mask: Any, axes: int, batch: int = 1) -> Any:
+    """A mask with as many axes as the scores, which have one of heads before the `axes`."""
+    while len(mask.shape) < batch + 1 + 2 * axes:
+        mask = ops.expand_dims(mask, -2 * axes - 1)
+    return mask
 
 
 def _again(initializer: Any) -> Any:

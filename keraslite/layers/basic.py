@@ -5,16 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
-
 from keraslite import ops
 from keraslite.core import inference
 from keraslite.core.errors import describe
 from keraslite.layers.layer import Layer
 from keraslite.layers.lora import main_weight
 from keraslite.layers.options import (
-    check_below,
-    check_concrete,
+    check_indices,
     check_positive,
     own_arguments,
 )
@@ -88,16 +85,16 @@ class Embedding(QuantizableLayer):
         return "int32"
 
     def call(self, inputs: Any) -> Any:
-        check_concrete(self.check_indices, inputs)
+        self.check_indices(inputs)
         if ops.dtype(inputs) not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
         if self._altered:
             return self._rows(inputs)
         return ops.cast(ops.take(self._embeddings, inputs, axis=0), self.compute_dtype)
 
-    def check_indices(self, indices: np.ndarray) -> None:
+    def check_indices(self, indices: Any) -> None:
         """Raise for numbers that the table has no vector for."""
-        check_below(self, indices, self.input_dim, "input_dim")
+        check_indices(self, indices, self.input_dim, "input_dim")
 
     def _rows(self, indices: Any) -> Any:
         """Vectors of a table that is quantized or has an update; only they are worked out."""

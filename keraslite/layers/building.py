@@ -218,10 +218,10 @@ class BuildableLayer(LayerState):
 
     def add_weight(
         self,
-        *args: Any,
         shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
+        *,
         trainable: bool = True,
         autocast: bool = True,
         regularizer: Any = None,
@@ -245,10 +245,10 @@ class BuildableLayer(LayerState):
             overwrite_with_gradient: the "gradient" is the new value.
             name: last part of its path.
         """
-        if args:
-            raise TypeError(
-                f"`add_weight` of layer {self.name!r} takes keyword arguments only: "
-                "`add_weight(shape=..., initializer=..., name=...)`."
+        if isinstance(shape, str):
+            raise ValueError(
+                f"`add_weight` of layer {self.name!r}: the shape comes first. "
+                f"Received: {shape!r}. Give the name as `name={shape!r}`."
             )
         dtype = self.variable_dtype if dtype is None else dtype
         if initializer is None:

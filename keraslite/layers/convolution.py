@@ -10,6 +10,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.config import standardize_data_format
+from keraslite.core.errors import check_choice
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.lora import LowRankLayer, main_weight
 from keraslite.layers.options import (
@@ -37,11 +38,7 @@ def as_tuple(layer: Any, name: str, value: Any, rank: int, zero: bool = False) -
 def one_of(layer: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """`value` in lower case, checked against the allowed words."""
     found = value.lower() if isinstance(value, str) else value
-    if found not in allowed:
-        raise ValueError(
-            f"{type(layer).__name__}: `{name}` must be one of {', '.join(allowed)}. "
-            f"Received: {value!r}"
-        )
+    check_choice(layer, allowed, **{name: found})
     return found
 
 

@@ -12,25 +12,23 @@ import numpy as np
 
 from keraslite import dtype_policies, regularizers
 from keraslite.backend import engine, framework_of
-from keraslite.core import inference, tree
+from keraslite.core import tree
 from keraslite.core.configurable import parameters_of
 from keraslite.core.errors import unexpected_arguments
-from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor, any_symbolic
+from keraslite.core.old_names import Gone
 from keraslite.core.operation import Operation
 from keraslite.core.remat import RematScope
 from keraslite.core.scopes import (
     AutocastScope,
     StatelessScope,
-    SymbolicScope,
     current_path,
     name_scope,
 )
-from keraslite.core.tree import map_shape_structure
 from keraslite.core.variable import Variable
-from keraslite.layers.building import BuildableLayer
 from keraslite.layers.call import CallContext, call_signature, current_call
 from keraslite.layers.input_spec import check_inputs
+from keraslite.layers.symbolic import SymbolicLayer
 
 _TENSORS = engine.tensor_types
 _mask_of = engine.get_mask
@@ -39,7 +37,7 @@ _ARRAYS = (np.ndarray, np.generic)
 _PACKAGE = __name__.partition(".")[0]
 
 
-class Layer(BuildableLayer):
+class Layer(SymbolicLayer):
     """State (variables) and a computation (`call`).
 
     Subclasses define `__init__` (arguments), `build(input_shape)` (variables, once shapes
@@ -68,8 +66,6 @@ class Layer(BuildableLayer):
         (2, 4)
     """
 
-    #: Whether `call` is written with `ops` only, so that it runs on `KerasTensor`s.
-    _ops_only = True
     _is_activation = False
     #: Whether inputs are cast here, and not by the layers inside.
     _casts_inputs = True
@@ -79,6 +75,8 @@ class Layer(BuildableLayer):
     input_spec: Any = None
     #: Whether the mask of the input holds for the output too.
     supports_masking: bool = False
+    input_shape, output_shape = Gone("input_shape"), Gone("output_shape")
+    get_input_at, get_output_at = Gone("get_input_at"), Gone("get_output_at")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
@@ -291,7 +289,7 @@ class Layer(BuildableLayer):
         for name, parameter in self._call.masks.items():
             if arguments.get(parameter) is None and name in found:
                 arguments[parameter] = found[name]
-            elif arguments.get(parameter) is not None:
+            elif parameter == "mask" and arguments.get(parameter) is not None:
                 found[name] = arguments[parameter]
         return found
 
@@ -333,71 +331,6 @@ class Layer(BuildableLayer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the outputs; by default that of the inputs."""
         return previous_mask
-
-    # Symbolic calls ------------------------------------------------------------------
-
-    def _symbolic(self, arguments: dict[str, Any], recorded: dict[str, Any]) -> Any:
-        outputs = self._invoke(self.compute_output_spec, arguments)
-        self.built = True
-        if SymbolicScope.current.get() is None:
-            first = self._call.first
-            if first in recorded and next(iter(recorded)) == first:
-                args: tuple = (recorded.pop(first),)
-            else:
-                args = ()
-            if "args" in recorded:
-                args = (*args, *recorded.pop("args"))
-            recorded = {k: v for k, v in recorded.items() if v is not None}
-            outputs = tree.map_structure(_own_tensor, outputs)
-            Node(self, args, recorded, outputs)
-        return outputs
-
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call on `KerasTensor`s and record the call in the graph."""
-        return self._full_call(args, kwargs)
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """`KerasTensor`s with the shapes and dtypes of the outputs."""
-        if type(self).compute_output_shape is not Layer.compute_output_shape:
-            shapes = self._shapes_for_output(args, kwargs)
-            output = self.compute_output_shape(**shapes)
-            return map_shape_structure(
-                lambda s: KerasTensor(s, self.compute_dtype, record_history=False), output
-            )
-        if self._ops_only:
-            with SymbolicScope(), StatelessScope():
-                return self.call(*args, **kwargs)
-        outputs = inference.trace(self.call, args, kwargs)
-        # What the trace added to the losses has no value.
-        self._clear_losses()
-        return outputs
-
-    def _shapes_for_output(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        arguments = self._call.bind(args, kwargs)
-        wanted = call_signature(type(self).compute_output_shape).parameters
-        shapes = {
-            name: tree.map_structure(lambda x: tuple(x.shape), value)
-            for name, value in arguments.items()
-            if any(isinstance(x, KerasTensor) for x in tree.flatten(value))
-        }
-        named = {f"{k}_shape": v for k, v in shapes.items() if f"{k}_shape" in wanted}
-        if len(named) > 1 or len(wanted) != 1:
-            return named
-        return {wanted[0]: next(iter(shapes.values()))}
-
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape (or tree of shapes) of the outputs for input shapes."""
-        specs = [map_shape_structure(self._spec_of, a) for a in args]
-        names = {k.removesuffix("_shape"): v for k, v in kwargs.items()}
-        if names and not args and set(names) - set(self._call.parameters):
-            specs, names = [map_shape_structure(self._spec_of, v) for v in names.values()], {}
-        named = {k: map_shape_structure(self._spec_of, v) for k, v in names.items()}
-        with SymbolicScope():
-            outputs = self(*specs, **named)
-        return tree.map_structure(lambda x: x.shape, outputs)
-
-    def _spec_of(self, shape: tuple) -> KerasTensor:
-        return KerasTensor(shape, self.compute_dtype, record_history=False)
 
     def stateless_call(
         self,
@@ -480,13 +413,6 @@ class Layer(BuildableLayer):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _own_tensor(x: Any) -> Any:
-    """An output that is an argument of the layer passed through gets a tensor of its own."""
-    if isinstance(x, KerasTensor) and hasattr(x, "_keras_history"):
-        return KerasTensor(x.shape, x.dtype, x.sparse, x.ragged)
-    return x
 
 
 def _is_numbers(value: Any) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keraslite import activations, constraints, initializers, regularizers
-from keraslite.backend import engine
 from keraslite.core.variable import Variable
+from keraslite.layers.bounds import check_array, check_range
 from keraslite.layers.layer import Layer
 
 _RESOLVERS = {
@@ -91,25 +89,24 @@ def check_rate(layer: Layer, one: bool = True, **shares: Any) -> None:
             )
 
 
-def check_concrete(check: Callable[[np.ndarray], None], x: Any) -> None:
-    """`check(x)` for an eager call; in a compiled step the data are checked before."""
-    if engine.is_tensor(x) and not engine.is_tracing():
-        with contextlib.suppress(*engine.value_errors):
-            check(engine.to_numpy(x))
+def check_indices(layer: Layer, indices: Any, size: int, option: str) -> None:
+    """Raise a ValueError for numbers outside of `[0, size)`; `option` is where `size` is from.
 
+    For NumPy arrays, and for tensors as `check_range` does.
+    """
 
-def check_below(layer: Layer, indices: np.ndarray, size: int, option: str) -> None:
-    """Raise a ValueError for a number outside of `[0, size)`; `option` is where `size` is from."""
-    if indices.size == 0 or (indices.min() >= 0 and indices.max() < size):
-        return
-    wrong = (indices < 0) | (indices >= size)
-    place = np.unravel_index(wrong.argmax(), wrong.shape)
-    where = f"inputs[{', '.join(map(str, place))}]"
-    raise ValueError(
-        f"Layer {layer.path!r} ({type(layer).__name__}) expects integers from 0 to {size - 1}, "
-        f"since {option}={size}. Received: {where} = {indices[place]}. Make "
-        f"`{option}` greater than the largest one."
-    )
+    def explain(value: Any, place: tuple[int, ...] | None) -> ValueError:
+        where = "" if place is None else f"inputs[{', '.join(map(str, place))}] = "
+        return ValueError(
+            f"Layer {layer.path!r} ({type(layer).__name__}) expects integers from 0 to {size - 1}, "
+            f"since {option}={size}. Received: {where}{value}. Make `{option}` greater than the "
+            "largest one."
+        )
+
+    if isinstance(indices, np.ndarray):
+        check_array(indices, size, explain)
+    else:
+        check_range(layer, indices, size, explain)
 
 
 def check_axes(layer: Layer, axis: Any) -> Any:

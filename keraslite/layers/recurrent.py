@@ -103,6 +103,9 @@ class RNN(Layer):
                 self.get_initial_state(sequences_shape[0]),
             )
 
+    def _passing_state(self) -> list[Any]:
+        return tree.flatten(self.states or ())
+
     def get_initial_state(self, batch_size: Any) -> Any:
         """Zeros, or what the cell says, for `batch_size` samples."""
         return zero_state(self.cell, batch_size, self.compute_dtype)

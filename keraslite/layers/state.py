@@ -89,7 +89,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
     def _tracked(self) -> Iterator[tuple[str, Any]]:
         """`(name, variable or layer)` right below this layer, for the engine's own tools."""
         names = {id(v): name.removeprefix("_") for name, v in owned(self, (Variable,))}
-        for variable in self._variables_here():
+        for variable in [*self._variables_here(), *self._passing_state()]:
             yield names.get(id(variable), variable.name), variable
         attributes = list(owned(self, (LayerState,)))
         yield from attributes
@@ -98,10 +98,15 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         yield from ((x.name, x) for x in self._direct_layers() if id(x) not in known)
 
     def _variables_here(self) -> list[Variable]:
-        """This layer's own variables, trainable ones first; no seeds, no metrics."""
+        """This layer's own weights, trainable ones first; no seeds, no metrics."""
         inside = [v for name, v in owned(self, (Variable,)) if name != "_own_variables"]
-        found = unique([*self._own_variables, *inside])
+        passing = {id(v) for v in self._passing_state()}
+        found = [v for v in unique([*self._own_variables, *inside]) if id(v) not in passing]
         return [v for v in found if v._kind_trainable] + [v for v in found if not v._kind_trainable]
+
+    def _passing_state(self) -> list[Variable]:
+        """Own variables that are no weights: what is left of the last batch."""
+        return []
 
     @property
     def variables(self) -> list[Variable]:
@@ -109,6 +114,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         found: list[Variable] = []
         for layer in self._flatten_layers():
             found.extend(layer._variables_here())
+            found.extend(layer._passing_state())
             found.extend(seed.state for seed in layer._direct_state(SeedGenerator))
         return unique(found)
 
@@ -284,7 +290,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
                     f"{tuple(value.shape)}."
                 )
         for i, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(i)]))
+            variable.assign(store[str(i)])
         self._loaded()
 
 

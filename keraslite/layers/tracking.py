@@ -6,6 +6,7 @@ appended to a list later is found like any other.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,23 +86,17 @@ class Walk:
                 vars(layer), NOT_OWNED | layer._not_tracked | layer._engine_attributes
             )
         ]
-        # With their contents, so that no other object takes the place of one in memory.
-        self._containers = [
-            (c, list(_contents(c)), list(map(id, _contents(c)))) for c in containers
-        ]
+        contents = [c.values() if isinstance(c, dict) else c for c in containers]
+        self._contents = [(now, list(now)) for now in contents]
 
     def holds(self) -> bool:
         """Whether no layer got a new attribute, and no container of one a new element."""
         if self._number != assignments.number:
             return False
-        for container, _, ids in self._containers:
-            if [*map(id, _contents(container))] != ids:
+        for now, then in self._contents:
+            if len(now) != len(then) or (then and not all(map(operator.is_, now, then))):
                 return False
         return True
-
-
-def _contents(container: Any) -> Any:
-    return container.values() if isinstance(container, dict) else container
 
 
 def _mutable(container: Any, skipped: frozenset[str] = frozenset()) -> Iterator[Any]:

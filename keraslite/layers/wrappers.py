@@ -6,7 +6,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core import tree
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.registry import CustomObjects
 from keraslite.core.scopes import SymbolicScope
@@ -175,11 +175,7 @@ class Bidirectional(_Around):
         **kwargs: Any,
     ) -> None:
         self._check_layer("layer", layer)
-        if merge_mode is not None and merge_mode not in _MERGES:
-            raise ValueError(
-                f"Bidirectional: `merge_mode` must be one of {', '.join(_MERGES)} or None. "
-                f"Received: {merge_mode!r}"
-            )
+        check_choice(self, (*_MERGES, None), merge_mode=merge_mode)
         if not hasattr(layer, "go_backwards"):
             raise ValueError(
                 "Bidirectional: `layer` must be recurrent, with `go_backwards` among its "

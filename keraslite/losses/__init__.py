@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraslite.core.old_names import add_hints
 from keraslite.core.registry import Catalog
 from keraslite.losses.crossentropy import (
     BinaryCrossentropy,
@@ -104,6 +105,7 @@ __all__ = [
     "squared_hinge",
     "tversky",
 ]
+add_hints(__name__)
 _SHORT = {
     "bce": binary_crossentropy,
     "kld": kl_divergence,

@@ -10,6 +10,7 @@ import numpy as np
 from keraslite import config, ops
 from keraslite.core import dtypes, tree
 from keraslite.core.configurable import Configurable
+from keraslite.core.errors import check_choice
 from keraslite.core.naming import auto_name, to_snake_case
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import REDUCTIONS, mask_of, reduce_weighted, same_rank
@@ -45,11 +46,7 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = AVERAGE, dtype: Any = None
     ) -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(
-                f"{type(self).__name__}: `reduction` must be one of {REDUCTIONS}. "
-                f"Received: {reduction!r}"
-            )
+        check_choice(self, REDUCTIONS, reduction=reduction)
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         self.reduction = reduction
         self._dtype_given = dtype is not None

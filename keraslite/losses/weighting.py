@@ -79,6 +79,9 @@ def with_weights(
     """`values` and weights of the same rank; the weights are None where there are none."""
     weights = weights_of(sample_weight, mask, dtype)
     if weights is not None:
+        if not len(values.shape):
+            # One value stands for the whole batch: it counts once for each weight.
+            values = ops.broadcast_to(values, ops.shape(weights))
         values, weights = same_rank(values, weights)
         weights = from_the_left(weights, values)
     return values, weights

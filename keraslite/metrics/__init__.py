@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from keraslite.core.old_names import add_hints
 from keraslite.core.registry import Catalog
 from keraslite.losses import (
     binary_crossentropy,
@@ -155,6 +156,7 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+add_hints(__name__)
 
 _SHORT = {
     "bce": BinaryCrossentropy,

@@ -17,7 +17,7 @@ from keraslite.metrics.metric import ExactMetric
 #: A threshold that every prediction exceeds, except those that `only_top_k` left out.
 EVERYTHING = -1e10
 #: Up to so many pairs of a prediction and a threshold are compared one by one.
-_FEW = 2**20
+_FEW = 2**14
 
 # Counting --------------------------------------------------------------------------
 
@@ -49,18 +49,23 @@ class Thresholds:
         dtype = ops.dtype(y_pred)
         if not self.even:
             return y_pred, ops.convert_to_tensor(self.values, dtype)
-        number, lowest = len(self._sorted), int(self._sorted[0] < 0)
+        places = ops.arange(len(self.values), dtype=dtype)
+        if self._sorted[0] < 0:  # All exceed it.
+            places = ops.where(ops.equal(places, 0.0), -1.0, places)
+        return self._exceeded(y_pred), places
+
+    def _exceeded(self, y_pred: Tensor) -> Tensor:
         # Where the bins end is a matter of rounding, and here they end where Keras's do.
-        places = ops.ceil(ops.clip(y_pred, 0.0, 1.0) * (number - 1))
-        return ops.maximum(places, lowest), ops.arange(number, dtype=dtype)
+        return ops.ceil(ops.clip(y_pred, 0.0, 1.0) * (len(self.values) - 1))
 
     def exceeded(self, y_pred: Tensor) -> Tensor:
         """How many thresholds each prediction exceeds; none by what is not a number."""
         if self.even:
-            places = ops.cast(self.comparable(y_pred)[0], "int32")
+            places = ops.maximum(self._exceeded(y_pred), int(self._sorted[0] < 0))
         else:
             values = ops.cast(ops.convert_to_tensor(self._sorted), ops.dtype(y_pred))
-            places = ops.cast(ops.searchsorted(values, y_pred), "int32")
+            places = ops.searchsorted(values, y_pred)
+        places = ops.cast(places, "int32")
         return ops.where(ops.isnan(y_pred), ops.zeros_like(places), places)
 
 
@@ -110,47 +115,61 @@ def count_at(
     Returns:
         The tensors of `COUNTED`, of shape `(thresholds,)`, or `(thresholds, labels)`.
     """
+    shape = y_pred.shape if per_label else (-1,)
+    if len(y_pred.shape) != len(shape):
+        y_true, y_pred = ops.reshape(y_true, shape), ops.reshape(y_pred, shape)
+        weights = None if weights is None else ops.reshape(weights, shape)
     yes = ops.not_equal(y_true, 0)
-    # The weights of the yes in the first row, of the no in the second one.
-    sides = ops.cast(ops.stack([yes, ops.logical_not(yes)]), ops.dtype(y_pred))
-    if weights is not None:
-        sides = sides * weights
-    if not per_label:
-        y_pred, sides = ops.reshape(y_pred, (-1,)), ops.reshape(sides, (2, -1))
     size = None if None in y_pred.shape else math.prod(y_pred.shape) * len(thresholds.values)
     sums = _by_comparing if size is not None and size <= _FEW else _by_histogram
-    said = sums(thresholds, sides, y_pred)
-    denied = ops.sum(sides, axis=1, keepdims=True) - said
+    said, total = sums(thresholds, yes, y_pred, weights)
+    denied = total - said
     if weights is not None:
         denied = ops.maximum(denied, 0.0)  # Sums of the same fractions may differ in the last bit.
     return dict(zip(COUNTED, (said[0], said[1], denied[1], denied[0]), strict=True))
 
 
-def _by_comparing(thresholds: Thresholds, sides: Tensor, y_pred: Tensor) -> Tensor:
-    """Sums of `sides` over the predictions above each threshold: the fewest operations."""
+def _by_comparing(
+    thresholds: Thresholds, yes: Tensor, y_pred: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Sums over the predictions above each threshold, and over all: the fewest operations.
+
+    Returns:
+        Both with the sums of what is yes in the first row, and of what is no in the second one.
+    """
+    # Few operators, and the same ones for all metrics: where a step repeats operators, these
+    # are the cost, and equal ones run once.
+    row = ops.reshape(ops.arange(2, dtype=ops.dtype(y_pred)), (2, 1, *(1 for _ in y_pred.shape)))
+    sides = ops.where(yes, 1.0 - row, row)
+    if weights is not None:
+        sides = sides * weights
     y_pred, values = thresholds.comparable(y_pred)
     values = ops.reshape(values, (-1, *(1 for _ in y_pred.shape)))
-    chosen = ops.greater(ops.expand_dims(y_pred, 0), values)
-    return ops.sum(ops.where(chosen, ops.expand_dims(sides, 1), 0.0), axis=2)
+    said = ops.sum(ops.where(ops.greater(y_pred, values), sides, 0.0), axis=2)
+    return said, ops.sum(sides, axis=2)
 
 
-def _by_histogram(thresholds: Thresholds, sides: Tensor, y_pred: Tensor) -> Tensor:
-    """The same in one pass over the predictions: the least memory.
+def _by_histogram(
+    thresholds: Thresholds, yes: Tensor, y_pred: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The same in one pass over the predictions: the least memory and, for many, time.
 
-    Each is added to a histogram of how many thresholds it exceeds, whose sums from the end
-    are wanted.
+    Each is added to a histogram of how many thresholds it exceeds, one for what is yes and one
+    for what is no, whose sums from the end are wanted.
     """
-    number, labels = len(thresholds.values), y_pred.shape[-1] if len(y_pred.shape) > 1 else 1
+    bins, labels = len(thresholds.values) + 1, y_pred.shape[1:]
     places = thresholds.exceeded(y_pred)
-    if len(y_pred.shape) > 1:
-        places = places * labels + ops.arange(labels, dtype="int32")
-    pairs = ops.transpose(ops.reshape(sides, (2, -1)))
-    histogram = ops.segment_sum(pairs, ops.reshape(places, (-1,)), (number + 1) * labels)
-    histogram = ops.reshape(histogram, (number + 1, *y_pred.shape[1:], 2))
-    sums = ops.flip(ops.cumsum(ops.flip(histogram, axis=0), axis=0), axis=0)[1:]
-    if thresholds.place is not None:
-        sums = ops.take(sums, thresholds.place, axis=0)
-    return ops.moveaxis(sums, -1, 0)
+    places = ops.where(yes, places, places + bins)
+    for size in labels:
+        places = places * size + ops.arange(size, dtype="int32")
+    values = ops.ones_like(y_pred) if weights is None else weights
+    histogram = ops.segment_sum(
+        ops.reshape(values, (-1,)), ops.reshape(places, (-1,)), 2 * bins * math.prod(labels)
+    )
+    histogram = ops.reshape(histogram, (2, bins, *labels))
+    sums = ops.flip(ops.cumsum(ops.flip(histogram, axis=1), axis=1), axis=1)
+    said, total = sums[:, 1:], sums[:, :1]
+    return said if thresholds.place is None else ops.take(said, thresholds.place, axis=1), total
 
 
 def only_top_k(y_pred: Tensor, k: int) -> Tensor:

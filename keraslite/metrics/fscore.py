@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import config, ops
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import from_the_left
 from keraslite.metrics.metric import Metric
@@ -67,10 +67,7 @@ class FBetaScore(Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         where = type(self).__name__
-        if average not in _AVERAGES:
-            raise ValueError(
-                f"{where}: `average` must be one of {_AVERAGES}. Received: {average!r}"
-            )
+        check_choice(self, _AVERAGES, average=average)
         if not isinstance(beta, float) or beta <= 0:
             raise ValueError(f"{where}: `beta` must be a float above 0. Received: beta={beta!r}")
         if threshold is not None and not (isinstance(threshold, float) and 0 < threshold <= 1):

@@ -8,6 +8,7 @@ from typing import Any
 
 from keraslite import config, ops
 from keraslite.core import dtypes
+from keraslite.core.budget import MemoryBudget
 from keraslite.core.errors import describe
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.metrics.confusion import spread
@@ -168,6 +169,7 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
+        MemoryBudget.reserve(num_classes, type(self).__name__)
         super().__init__(
             num_classes,
             range(num_classes),

@@ -10,6 +10,7 @@ from keraslite.backend import engine
 from keraslite.core import dtypes, tree
 from keraslite.core.configurable import Configurable
 from keraslite.core.naming import auto_name, to_snake_case
+from keraslite.core.old_names import Gone
 from keraslite.core.op import Tensor
 from keraslite.core.scopes import StatelessScope, name_scope
 from keraslite.core.variable import Variable
@@ -42,6 +43,7 @@ class Metric(Configurable, engine.StateBase):  # type: ignore[name-defined, misc
         ...         return self.hits / self.count
     """
 
+    reset_states = Gone("reset_states")
     #: Whether `"up"` or `"down"` is better; None where the metric alone does not tell.
     _direction: str | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import config, losses, ops
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.weighting import mask_of, matched
 from keraslite.metrics.confusion import spread
@@ -181,11 +182,7 @@ class R2Score(ExactMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        if class_aggregation not in _AGGREGATIONS:
-            raise ValueError(
-                f"R2Score: `class_aggregation` must be one of {_AGGREGATIONS}. Received: "
-                f"{class_aggregation!r}"
-            )
+        check_choice(self, _AGGREGATIONS, class_aggregation=class_aggregation)
         if num_regressors < 0:
             raise ValueError(
                 f"R2Score: `num_regressors` must be at least 0. Received: {num_regressors}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraslite import config, ops
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.metrics.confusion import (
     CountingMetric,
@@ -63,10 +63,14 @@ class _AtLevel(CountingMetric):
         return self._of("true_positives", "false_positives")
 
 
+_MOST = 10**6
+
+
 def _check_number(where: str, number: Any, least: int) -> None:
-    if not isinstance(number, int) or number < least:
+    if not isinstance(number, int) or not least <= number <= _MOST:
         raise ValueError(
-            f"{where}: `num_thresholds` must be an integer >= {least}. Received: {number}"
+            f"{where}: `num_thresholds` must be an integer >= {least} and at most "
+            f"{_MOST:,}. Received: {describe(number)}"
         )
 
 
@@ -238,9 +242,11 @@ class AUC(CountingMetric):
         from_logits: bool = False,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.curve = _choice("curve", str(curve).upper(), _CURVES)
+        self.curve = str(curve).upper()
         method = str(summation_method).lower()
-        self.summation_method = _choice("summation_method", method, _SUMMATIONS)
+        self.summation_method = method
+        check_choice(self, _CURVES, curve=self.curve)
+        check_choice(self, _SUMMATIONS, summation_method=method)
         self._ends_given = thresholds is not None
         if thresholds is None:
             _check_number("AUC", num_thresholds, 2)
@@ -378,9 +384,3 @@ class AUC(CountingMetric):
             return ops.mean(areas)
         weights = ops.convert_to_tensor(self.label_weights, self._sums_in)
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
-
-
-def _choice(argument: str, value: str, valid: tuple[str, ...]) -> str:
-    if value not in valid:
-        raise ValueError(f"AUC: `{argument}` must be one of {valid}. Received: {value!r}")
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keraslite.core.old_names import add_hints
 from keraslite.models.cloning import clone_model
 from keraslite.models.functional import Functional
 from keraslite.models.generation import TokenGenerator
@@ -19,3 +20,4 @@ __all__ = [
     "model_from_json",
     "save_model",
 ]
+add_hints(__name__)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import tree
@@ -29,6 +31,8 @@ class Functional(Function, Model):
 
     # Entries have dtypes of their own: integer ids must not become floats.
     _casts_inputs = False
+    #: Whether the sizes of its entries hold for all inputs.
+    _fixed_sizes = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -202,6 +206,8 @@ class Functional(Function, Model):
             if _is_optional(entry):
                 return None
             raise ValueError(f"Input {entry.name!r} of model {self.name!r} must not be None.")
+        if isinstance(value, np.ndarray):  # of `model.call(array)`
+            value = engine.convert(value)
         shape = tuple(value.shape)
         if len(shape) != len(entry.shape):
             adapted = _adapt_rank(value, shape, entry)
@@ -217,7 +223,12 @@ class Functional(Function, Model):
                 f"Received: shape={shape}.{hint}"
             )
         for given, expected in zip(shape[1:], entry.shape[1:], strict=True):
-            if given is not None and expected is not None and given != expected:
+            if (
+                self._fixed_sizes
+                and given is not None
+                and expected is not None
+                and given != expected
+            ):
                 raise ValueError(
                     f"Input {entry.name!r} of model {self.name!r}: expected shape={entry.shape}. "
                     f"Received: shape={shape}"

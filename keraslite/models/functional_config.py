@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from keraslite.core import tree
+from keraslite.core.budget import WorkBudget
 from keraslite.core.errors import UnsafeModelError, short
 from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor
@@ -139,6 +140,9 @@ class _Builder:
             return False
         args = [_value(a) for a in args]
         kwargs = {key: _value(a) for key, a in kwargs.items()}
+        work = WorkBudget.current.get()
+        if work is not None:
+            work.earn()
         outputs = self.layers[name](*args, **kwargs)
         self.made[name, number] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
         return True

@@ -11,7 +11,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from keraslite.core.budget import WorkBudget
 from keraslite.core.errors import describe, nearest
+from keraslite.core.old_names import Gone
 from keraslite.core.scopes import SymbolicScope
 from keraslite.core.tree import map_shape_structure
 from keraslite.layers.calibration import quantize_blocks
@@ -39,6 +41,10 @@ class Model(Trainer, Layer):
         >>> model.fit(x, y, epochs=2)
     """
 
+    fit_generator, predict_generator = Gone("fit_generator"), Gone("predict_generator")
+    predict_classes, predict_proba = Gone("predict_classes"), Gone("predict_proba")
+    evaluate_generator, to_yaml = Gone("evaluate_generator"), Gone("to_yaml")
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and is_graph_call(args, kwargs):
             from keraslite.models.functional import Functional
@@ -52,7 +58,7 @@ class Model(Trainer, Layer):
             self.__class__ = _functional_subclass(type(self))
             type(self)._init_graph(self, *args, **kwargs)
             return
-        if "inputs" in kwargs or "outputs" in kwargs:
+        if not kwargs.keys().isdisjoint(("inputs", "outputs", "input", "output")):
             raise ValueError(
                 f"{type(self).__name__} needs both `inputs` and `outputs`, or neither. "
                 f"Received: {', '.join(kwargs)}"
@@ -264,7 +270,7 @@ class Model(Trainer, Layer):
         from keraslite.core.registry import custom_object_scope
         from keraslite.models.functional import Functional
 
-        with custom_object_scope(custom_objects or {}):
+        with custom_object_scope(custom_objects or {}), WorkBudget.outermost():
             if {"layers", "input_layers", "output_layers"} <= set(config):
                 from keraslite.models.functional_config import functional_from_config
 

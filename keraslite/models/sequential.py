@@ -6,8 +6,10 @@ import inspect
 from typing import Any
 
 from keraslite import dtype_policies
+from keraslite.core.budget import WorkBudget
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.core.naming import get_uid
 from keraslite.core.scopes import SymbolicScope, name_scope
 from keraslite.layers.input_layer import InputLayer
 from keraslite.layers.layer import Layer
@@ -127,7 +129,9 @@ class Sequential(Model):
                 x = layer(x)
             except NotImplementedError:
                 return  # Its outputs are known only on real data.
-        self._functional = Functional(self._layers[0].output, x, name=self.name)
+        # Keras counts the graph of a stack among the automatic names of models.
+        get_uid("functional")
+        self._functional = _Stack(self._layers[0].output, x, name=self.name)
 
     def _direct_layers(self) -> list[Layer]:
         return list(vars(self).get("_layers", ()))
@@ -220,15 +224,23 @@ class Sequential(Model):
         model = cls(name=config.get("name"))
         if "trainable" in config:
             model._trainable = config["trainable"]
-        for layer in config["layers"]:
-            model.add(deserialize_keras_object(layer, custom_objects=custom_objects), rebuild=False)
-        if "dtype" in config:
-            model.dtype_policy = config["dtype"]
-        model._maybe_rebuild()
-        shape = config.get("build_input_shape")
-        if not model.built and shape and isinstance(shape, (list, tuple)):
-            model.build(tuple(shape))
+        with WorkBudget.outermost():
+            for layer in config["layers"]:
+                made = deserialize_keras_object(layer, custom_objects=custom_objects)
+                model.add(made, rebuild=False)
+            if "dtype" in config:
+                model.dtype_policy = config["dtype"]
+            model._maybe_rebuild()
+            shape = config.get("build_input_shape")
+            if not model.built and shape and isinstance(shape, (list, tuple)):
+                model.build(tuple(shape))
         return model
+
+
+class _Stack(Functional):
+    """The graph of a `Sequential`: each layer says itself which sizes it takes."""
+
+    _fixed_sizes = False
 
 
 def _arguments(

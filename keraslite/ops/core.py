@@ -12,7 +12,7 @@ from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
-from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, plain
 from keraslite.core.promotion import TO_INDEX
 from keraslite.core.variable import Variable
 
@@ -142,6 +142,16 @@ def limits(dtype: str) -> tuple[Any, Any]:
     info = ml_dtypes.iinfo if dtypes.is_int(dtype) else ml_dtypes.finfo
     found = info(dtypes.numpy_dtype(dtype))
     return found.min, found.max
+
+
+def sizes(shape: Any) -> tuple[Any, ...]:
+    """A shape, given as a number, a list or integers in an array, as a tuple."""
+    if type(shape) is tuple:
+        return tuple(n if type(n) is int else plain(n) for n in shape)
+    shape = plain(shape)
+    if engine.is_tensor(shape) and len(shape.shape) == 1:
+        return tuple(shape[i] for i in range(shape.shape[0]))
+    return shape if isinstance(shape, tuple) else (shape,)
 
 
 def widened(x: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
-from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, plain
 from keraslite.core.promotion import KEEP, DtypeRule
 from keraslite.core.variable import Variable
 from keraslite.ops.arithmetic import absolute, multiply, power, sign, subtract, true_divide
-from keraslite.ops.core import as_tensor, cast, convert_to_tensor
+from keraslite.ops.core import as_tensor, cast, convert_to_tensor, sizes
 from keraslite.ops.core import dtype as _dtype
 from keraslite.ops.shaping import expand_dims, moveaxis
 from keraslite.ops.transcendental import log10
@@ -42,10 +42,10 @@ _arange, _eye, _full, _linspace, _ones, _zeros = map(
 
 
 def _sizes(shape: int | Sequence[int]) -> tuple[Any, ...]:
-    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    if any(n is None or (isinstance(n, int) and n < 0) for n in sizes):
-        raise ValueError(f"Every size must be known and not negative. Received: shape={sizes}")
-    return sizes
+    found = sizes(shape)
+    if any(n is None or (isinstance(n, int) and n < 0) for n in found):
+        raise ValueError(f"Every size must be known and not negative. Received: shape={found}")
+    return found
 
 
 # Constants -------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor: 
     Returns:
         A tensor of shape `(N, M)`.
     """
-    return _eye(N, N if M is None else M, k, dtypes.standardize_dtype(dtype))
+    return _eye(plain(N), plain(N if M is None else M), k, dtypes.standardize_dtype(dtype))
 
 
 def identity(n: int, dtype: Any = None) -> Tensor:

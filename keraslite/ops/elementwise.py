@@ -241,7 +241,7 @@ def _common_limits(source: str, target: str) -> tuple[Any, Any]:
 @composite(shapes.same, KEEP)
 def _saturate_cast(x: TensorLike, dtype: str) -> Tensor:
     source = _dtype(x)
-    if not dtypes.is_float(dtype) and source != "bool":
+    if source != "bool":
         x = clip(x, *_common_limits(source, dtype))
     return cast(x, dtype)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.core import shapes
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
 from keraslite.core.promotion import FLOAT, KEEP
 from keraslite.ops.arithmetic import add, floor_divide, maximum, multiply, square, true_divide
@@ -217,8 +218,7 @@ def _check_stretches(
     if fft_length < sequence_length:
         raise ValueError("`fft_length` must not be less than `sequence_length`.")
     if isinstance(window, str):
-        if window not in _WINDOWS:
-            raise ValueError(f"`window` must be one of {', '.join(_WINDOWS)}, a vector or None.")
+        check_choice("", _WINDOWS, window=window)
     elif window is not None and tuple(np.shape(window)) != (sequence_length,):
         raise ValueError("`window` must be a vector of `sequence_length` weights.")
 

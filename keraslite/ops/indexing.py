@@ -11,6 +11,7 @@ from typing import Any
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, indexing, shapes
+from keraslite.core.errors import check_choice
 from keraslite.core.keras_tensor import KerasTensor, any_symbolic
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import KEEP, TO_INDEX, like_first
@@ -261,8 +262,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: Sequence[int]) -> Te
 
 
 def _update_shape(inputs: Any, indices: Any, updates: Any, reduction: Any = None) -> Any:
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"`reduction` must be one of {', '.join(map(str, _REDUCTIONS))}.")
+    check_choice("", _REDUCTIONS, reduction=reduction)
     if not indices or (indices[-1] is not None and indices[-1] > len(inputs)):
         raise ValueError("The last size of `indices` must not exceed the number of axes.")
     return tuple(inputs)

@@ -9,7 +9,8 @@ import numpy as np
 
 from keraslite.backend import engine
 from keraslite.core import shapes
-from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
+from keraslite.core.errors import check_choice
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, plain, primitive
 from keraslite.core.promotion import KEEP, PROMOTE
 from keraslite.ops.core import as_tensor, shape
 from keraslite.ops.shaping import broadcast_to, expand_dims, ravel, reshape, squeeze
@@ -243,8 +244,7 @@ _MODES = ("constant", "reflect", "symmetric", "edge", "wrap")
 
 
 def _pad_shape(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
-    if mode not in _MODES:
-        raise ValueError(f"`mode` must be one of {', '.join(_MODES)}.")
+    check_choice("", _MODES, mode=mode)
     if constant_values is not None and mode != "constant":
         raise ValueError("`constant_values` goes with mode='constant' only.")
     return shapes.pad(x, pad_width)
@@ -276,7 +276,7 @@ def pad(
         >>> keras.ops.pad([1, 2], (1, 2))
         array([0, 1, 2, 0, 0], dtype=int32)
     """
-    rank = len(x.shape)
+    rank, pad_width = len(x.shape), plain(pad_width)
     if mode not in _MODES or (constant_values is not None and mode != "constant"):
         _pad_shape(tuple(x.shape), pad_width, mode, constant_values)
     return _pad(x, shapes.pad_pairs(pad_width, rank), mode, constant_values or 0)
@@ -307,8 +307,7 @@ def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
 
 
 def _meshgrid_shape(x: Sequence[Any], indexing: str) -> list[Any]:
-    if indexing not in ("xy", "ij"):
-        raise ValueError("`indexing` must be 'xy' or 'ij'.")
+    check_choice("", ("xy", "ij"), indexing=indexing)
     sizes = [shapes.size(v) for v in x]
     if indexing == "xy":
         sizes[:2] = sizes[1::-1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.core import dtypes, shapes
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import FLOAT, DtypeRule
 from keraslite.ops.arithmetic import (
@@ -47,8 +48,7 @@ _RULE = DtypeRule(
 
 
 def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
-    if method not in _METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(_METHODS)}.")
+    check_choice("", _METHODS, method=method)
     return (*q, *_median_shape(x, axis, keepdims))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core import shapes
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite, kernel
 from keraslite.core.promotion import FLOAT, NUMBER
 from keraslite.ops.arithmetic import add, conj, multiply, sqrt, subtract, true_divide
@@ -31,8 +32,7 @@ _conv = kernel("conv")
 
 
 def _correlate_shape(x1: Any, x2: Any, mode: str = "valid") -> Any:
-    if mode not in _MODES:
-        raise ValueError("`mode` must be 'valid', 'same' or 'full'.")
+    check_choice("", _MODES, mode=mode)
     if len(x1) != 1 or len(x2) != 1:
         raise ValueError("Both arguments must be vectors.")
     if None in (*x1, *x2):

@@ -8,7 +8,7 @@ from typing import Any
 from keraslite.core import shapes
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import KEEP
-from keraslite.ops.core import as_tensor
+from keraslite.ops.core import as_tensor, sizes
 
 __all__ = [
     "broadcast_to",
@@ -36,8 +36,7 @@ __all__ = [
 
 def _sizes(newshape: Any) -> tuple[Any, ...]:
     """A shape as a tuple; None, as in a symbolic shape, stands for what is left."""
-    given = tuple(newshape) if isinstance(newshape, (tuple, list)) else (newshape,)
-    return tuple(-1 if n is None else n for n in given)
+    return tuple(-1 if n is None else n for n in sizes(newshape))
 
 
 _reshape = kernel("reshape")

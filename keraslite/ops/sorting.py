@@ -7,6 +7,7 @@ from typing import Any
 
 from keraslite.backend import engine
 from keraslite.core import dtypes, shapes
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite, kernel, primitive
 from keraslite.core.promotion import FLOAT, KEEP, TO_BOOL, TO_INDEX, DtypeRule
 from keraslite.ops.arithmetic import add, minimum, subtract
@@ -144,8 +145,7 @@ _INDICES = DtypeRule(dtypes.promote, output="int32")
 
 
 def _search_shape(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
-    if side not in ("left", "right"):
-        raise ValueError("`side` must be 'left' or 'right'.")
+    check_choice("", ("left", "right"), side=side)
     if len(sorted_sequence) != 1:
         raise ValueError("`sorted_sequence` must have one axis.")
     return values

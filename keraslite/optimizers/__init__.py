@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraslite.core.old_names import add_hints
 from keraslite.core.registry import Catalog
 from keraslite.optimizers import legacy, schedules
 from keraslite.optimizers.adafactor import Adafactor
@@ -41,6 +42,8 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+add_hints(__name__)
+del adam, sgd  # noqa: F821 - modules that are called like functions of Keras 1
 
 CATALOG = Catalog(
     "optimizer",

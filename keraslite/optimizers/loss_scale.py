@@ -35,6 +35,9 @@ class LossScaleOptimizer(Optimizer):
         >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
     """
 
+    # Options of the inner optimizer alone.
+    _not_in_config = frozenset(parameters_of(Optimizer)) - {"name"}
+
     def __init__(
         self,
         inner_optimizer: Optimizer,

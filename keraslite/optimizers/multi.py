@@ -33,6 +33,8 @@ class OptimizerMap(CustomObjects, Configurable, MutableMapping):
         <Adam name=adam>
     """
 
+    _patterns = ("optimizer_map",)
+
     def __init__(
         self, default_optimizer: Optimizer, optimizer_map: dict[str, Optimizer] | None = None
     ) -> None:

@@ -48,6 +48,7 @@ class Muon(RuleOptimizer):
     """
 
     elementwise = False
+    _patterns = ("groups", "exclude_layers")
 
     def __init__(
         self,

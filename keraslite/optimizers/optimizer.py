@@ -83,6 +83,8 @@ class Optimizer(OptimizerState):
         ...         self.assign_sub(variable, learning_rate * keras.ops.sign(gradient))
     """
 
+    _patterns = ("groups",)
+
     def __init__(
         self,
         learning_rate: Any,
@@ -142,12 +144,13 @@ class Optimizer(OptimizerState):
         )
 
     def _reject(self, kwargs: dict[str, Any]) -> None:
+        name = type(self).__name__
         for old, hint in OLD_ARGUMENTS.items():
             if old in kwargs:
-                raise ValueError(f"{type(self).__name__} has no argument `{old}`. {hint}")
+                raise ValueError(f"{name} has no argument `{old}`. {hint}")
         if kwargs:
             valid = parameters_of(type(self))
-            raise ValueError(str(unexpected_arguments(type(self).__name__, kwargs, valid)))
+            raise ValueError(str(unexpected_arguments(name, kwargs, valid)))
 
     def _check_options(self) -> None:
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
@@ -163,9 +166,12 @@ class Optimizer(OptimizerState):
             raise ValueError(
                 f"`ema_momentum` must lie in [0, 1]. Received: ema_momentum={self.ema_momentum}"
             )
-        for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)):
+        for name, least, off in (
+            ("ema_overwrite_frequency", 1, (None,)),
+            ("gradient_accumulation_steps", 2, (None, 0)),
+        ):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < least):
+            if value not in off and (not isinstance(value, int) or value < least):
                 raise ValueError(
                     f"`{name}` must be an integer >= {least}, or None. Received: {name}={value!r}"
                 )

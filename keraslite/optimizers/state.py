@@ -115,7 +115,7 @@ class OptimizerState(CustomObjects, Configurable, engine.StateBase):  # type: ig
     def _updates_done(self) -> Tensor:
         calls = self._iterations.value
         steps = self.gradient_accumulation_steps
-        return calls if steps is None else calls // steps
+        return calls // steps if steps else calls
 
     def _index_variables(self) -> None:
         variables = self._trainable_variables

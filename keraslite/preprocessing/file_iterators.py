@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keraslite.core.configurable import shared_arguments
+from keraslite.core.errors import check_choice
 from keraslite.preprocessing.iterators import FORMATS, ImageIterator, part_of
 from keraslite.utils.files import files_below
 from keraslite.utils.images import img_to_array, load_img
@@ -61,12 +62,8 @@ class FileIterator(ImageIterator):
 
     @classmethod
     def _check(cls, class_mode: str | None, color_mode: str) -> None:
-        for name, value, allowed in (
-            ("class_mode", class_mode, cls.allowed_class_modes),
-            ("color_mode", color_mode, tuple(_CHANNELS)),
-        ):
-            if value not in allowed:
-                raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+        check_choice("", cls.allowed_class_modes, class_mode=class_mode)
+        check_choice("", _CHANNELS, color_mode=color_mode)
 
     def _image(self, place: int) -> np.ndarray:
         image = load_img(

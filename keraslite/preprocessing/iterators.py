@@ -11,6 +11,7 @@ import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
 from keraslite.core.configurable import shared_arguments
+from keraslite.core.errors import check_choice
 from keraslite.training.py_dataset import PyDataset
 from keraslite.utils.images import array_to_img
 
@@ -24,10 +25,7 @@ def part_of(size: int, generator: ImageDataGenerator, subset: str | None) -> sli
     """Which of `size` samples a subset has: the first ones are for validation."""
     if subset is None:
         return slice(0, size)
-    if subset not in ("training", "validation"):
-        raise ValueError(
-            f"`subset` must be 'training', 'validation' or None. Received: subset={subset!r}"
-        )
+    check_choice("", ("training", "validation", None), subset=subset)
     split = int(size * generator._validation_split)
     return slice(0, split) if subset == "validation" else slice(split, size)
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.core.errors import check_choice
+
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _COUNTS = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
 _MODES = ("binary", "count", "freq", "tfidf")
@@ -202,8 +204,7 @@ class Tokenizer:
             mode: `"binary"` for 1 where an integer occurs, `"count"`, `"freq"` for the share, or
                 `"tfidf"`: (1 + log(count)) log(1 + documents / (1 + documents with it)).
         """
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}. Received: mode={mode!r}")
+        check_choice("", _MODES, mode=mode)
         if not self.num_words and not self.word_index:
             raise ValueError("Give `num_words`, or call `fit_on_texts` first.")
         if mode == "tfidf" and not self.document_count:

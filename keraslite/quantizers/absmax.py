@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keraslite import ops
+from keraslite.core import dtypes
 from keraslite.core.configurable import Configurable
 from keraslite.core.op import Tensor, TensorLike
 
@@ -21,7 +22,7 @@ class Quantizer(Configurable):
     """
 
     def __init__(self, output_dtype: str = "int8") -> None:
-        self.output_dtype = output_dtype
+        self.output_dtype = dtypes.standardize_dtype(output_dtype)
 
     def __call__(self, x: TensorLike) -> Any:
         """`x` as it is; subclasses quantize."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core.configurable import Configurable, parameters_of
-from keraslite.core.errors import describe
+from keraslite.core.errors import check_choice, describe
 from keraslite.dtype_policies import MODES
 from keraslite.quantizers.absmax import AbsMaxQuantizer
 
@@ -19,6 +19,12 @@ class QuantizationConfig(Configurable):
     """
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
+        for quantizer in (weight_quantizer, activation_quantizer):
+            if quantizer is not None and not callable(quantizer):
+                raise ValueError(
+                    f"{type(self).__name__}: a quantizer must be a function or None. "
+                    f"Received: {describe(quantizer)}"
+                )
         self.weight_quantizer = weight_quantizer
         self.activation_quantizer = activation_quantizer
 
@@ -123,11 +129,7 @@ class CalibratedConfig(QuantizationConfig):
                     f"{', or -1 for one group' if name == 'group_size' else ''}. "
                     f"Received: {describe(value)}"
                 )
-        if self.weight_bits not in self._bits:
-            raise ValueError(
-                f"{type(self).__name__}: `weight_bits` must be one of {self._bits}. "
-                f"Received: {describe(self.weight_bits)}"
-            )
+        check_choice(self, self._bits, weight_bits=self.weight_bits)
 
     def dtype_policy_string(self) -> str:
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
@@ -242,10 +244,7 @@ def config_for(mode: Any, config: Any) -> QuantizationConfig:
             "`config` must be a `keras.quantizers.QuantizationConfig`. "
             f"Received: {describe(config)}"
         )
-    if mode is not None and mode not in MODES:
-        raise ValueError(
-            f"`mode` must be one of {', '.join(MODES)}. Received: mode={describe(mode)}"
-        )
+    check_choice("", (*MODES, None), mode=mode)
     if config is None and mode not in _CONFIGS:
         raise ValueError(
             f"The mode {mode!r} needs data: pass `config=keras.quantizers.{mode.upper()}Config("

@@ -89,8 +89,8 @@ class SeedGenerator(Configurable, engine.StateBase):  # type: ignore[name-define
         return current
 
     def get_config(self) -> dict[str, Any]:
-        """The seed it began with."""
-        return {"seed": self.seed}
+        """The seed it began with, and the name."""
+        return {"seed": self.seed, "name": self.name}
 
 
 def _start(seed: int) -> np.ndarray:

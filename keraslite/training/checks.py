@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from keraslite import activations
+from keraslite.backend import engine
 from keraslite.core import tree
 from keraslite.core.function import Function
 from keraslite.layers import Embedding, ReversibleEmbedding, Softmax
+from keraslite.layers.bounds import host_array
 from keraslite.training.compiled_loss import ACTIVATIONS
 from keraslite.training.data import unpack_x_y_sample_weight
 from keraslite.training.outputs import output_items
@@ -20,13 +22,14 @@ from keraslite.training.outputs import output_items
 #: Above it, not every integer is a float32.
 _EXACT = 2**24
 
-Check = Callable[[Any], None]
+Check = Callable[..., None]
 
 
 def value_checks(model: Any) -> Check:
-    """`check(batch)` that raises for labels and indices out of range, in NumPy arrays.
+    """`check(batch)` that raises for labels and indices out of range, in arrays on the host.
 
-    Which arrays hold them is found once, so that checking a batch costs little.
+    `check(data, True)` looks at tensors on other devices too, which takes waiting. Which
+    arrays hold labels and indices is found once, so that checking a batch costs little.
     """
     graph, loss = _graph(model), model._compile_loss
     known = model._functions.get("checks")
@@ -36,18 +39,29 @@ def value_checks(model: Any) -> Check:
     # Numbers may be vectors that go back through the table.
     lookups = [(i, layer) for i, layer in found if not isinstance(layer, ReversibleEmbedding)]
 
-    def check(batch: Any) -> None:
+    def check(batch: Any, waits: bool = False) -> None:
         x, y, _ = unpack_x_y_sample_weight(batch)
         if lookups:
             entries = _entries(graph, x)
             for i, layer in lookups:
-                if type(entries[i]) is np.ndarray and entries[i].dtype.kind in "iuf":
-                    layer.check_indices(entries[i])
+                indices = host_array(entries[i], waits)
+                if indices is not None and indices.dtype.kind in "iuf":
+                    layer.check_indices(indices)
         if loss is not None and loss.classes and y is not None:
-            loss.check_labels(y)
+            loss.check_labels(y, waits)
 
     model._functions["checks"] = graph, check
     return check
+
+
+def checked_before(model: Any) -> list[Any]:
+    """Layers and the loss whose numbers `value_checks` looks at, whatever the data are."""
+    if not engine.devices()[0].startswith("cpu"):
+        return []
+    graph = _graph(model)
+    found = [] if graph is None else [layer for _, layer in _lookups(graph)]
+    # One that is called twice may get computed indices too.
+    return [model._compile_loss, *(layer for layer in found if len(layer._inbound_nodes) == 1)]
 
 
 def _graph(model: Any) -> Any:

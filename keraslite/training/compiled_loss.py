@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from keraslite import losses as losses_module
 from keraslite import ops
+from keraslite.backend import engine
 from keraslite.core import dtypes
 from keraslite.core.errors import short
+from keraslite.layers.bounds import Explain, check_array, check_range, host_array
 from keraslite.losses.loss import Loss, LossFunctionWrapper
 from keraslite.metrics import Mean
 from keraslite.training.outputs import SINGLE, match, match_weights, output_items
@@ -105,26 +105,26 @@ class CompiledLoss(Loss):
         """Whether all losses are our own; a user's may understand any targets."""
         return all(_is_built_in(loss) for loss in (self._losses or {}).values() if loss is not None)
 
-    def check_labels(self, y_true: Any) -> None:
-        """Raise for labels, in NumPy arrays, that are no class of their output."""
+    def check_labels(self, y_true: Any, waits: bool = False) -> None:
+        """Raise for labels that are no class of their output; see `host_array`."""
         targets = self._targets(y_true, list(self._losses or {}))
-        for name, size in self.classes.items():
-            labels = targets[name]
-            if type(labels) is not np.ndarray or not labels.size:
-                continue
-            if labels.min() >= 0 and labels.max() < size:
-                continue
-            loss = self.of_output(name)
-            ignored = getattr(loss, "ignore_class", None)
-            wrong = ((labels < 0) | (labels >= size)) & (labels != ignored)
-            if wrong.any():
-                place = np.unravel_index(wrong.argmax(), wrong.shape)
-                raise ValueError(
-                    f"The loss {loss.name!r}{_where(name)} expects labels from 0 to {size - 1}, "  # type: ignore[union-attr]
-                    f"since the outputs have {size} classes. Received: the label "
-                    f"{labels[place]} in row {place[0]}. Count classes from 0, or give the "
-                    "last layer more units."
-                )
+        for name in self.classes:
+            if (labels := host_array(targets[name], waits)) is not None:
+                check_array(labels, *self._labels_of(name))
+
+    def _labels_of(self, name: str) -> tuple[int, Explain, Any]:
+        """How many classes an output has, the error for another label, and the one to ignore."""
+        loss, size = self.of_output(name), self.classes[name]
+
+        def explain(value: Any, place: tuple[int, ...] | None) -> ValueError:
+            row = "" if place is None else f" in row {place[0]}"
+            return ValueError(
+                f"The loss {loss.name!r}{_where(name)} expects labels from 0 to {size - 1}, "  # type: ignore[union-attr]
+                f"since the outputs have {size} classes. Received: the label {value}{row}. Count "
+                "classes from 0, or give the last layer more units."
+            )
+
+        return size, explain, getattr(loss, "ignore_class", None)
 
     def _targets(self, y_true: Any, names: list[str]) -> dict[str, Any]:
         partial = any(loss is None for loss in (self._losses or {}).values())
@@ -148,6 +148,8 @@ class CompiledLoss(Loss):
                     f"The loss {loss.name!r}{_where(name)} needs targets. Received: None. "
                     "Give `y` to `fit`."
                 )
+            if name in self.classes and engine.is_tracing():
+                check_range(self, targets[name], *self._labels_of(name))
             value = loss(targets[name], outputs[name], weights[name])
             weight = self._weights.get(name)
             tracker = self.trackers.get(name)

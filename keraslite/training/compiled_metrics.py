@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from keraslite import losses as losses_module
 from keraslite import metrics as metrics_module
 from keraslite.core.errors import describe
+from keraslite.core.naming import to_snake_case
 from keraslite.metrics import Metric
 from keraslite.training.compiled_loss import _leaves
 from keraslite.training.outputs import SINGLE, match, match_weights, output_items
@@ -46,7 +47,7 @@ class CompiledMetrics(Metric):
         self.built = False
         self._entries: list[_Entry] = []
         for entry in [*_leaves(metrics), *_leaves(weighted_metrics)]:
-            if entry not in (*_ACCURACY, *_CROSSENTROPY):
+            if not _by_shape_alone(entry):
                 metrics_module.get(entry)
 
     @property
@@ -156,21 +157,26 @@ def _by_output(
     return {name: listed(e) for name, e in zip(names, entries, strict=True)}
 
 
+def _by_shape_alone(entry: Any) -> bool:
+    """Whether a name stands for one of several metrics, which the shapes tell apart."""
+    return isinstance(entry, str) and entry.lower() in (*_ACCURACY, *_CROSSENTROPY)
+
+
 def _make(entry: Any, target: Any, output: Any) -> Metric | None:
     if entry is None:
         return None
-    if isinstance(entry, str) and entry.lower() in (*_ACCURACY, *_CROSSENTROPY):
+    if _by_shape_alone(entry):
         return _by_shape(entry.lower() in _ACCURACY, target, output)
     found = metrics_module.get(entry)
     if isinstance(found, Metric):
         return found
-    if isinstance(found, losses_module.Loss):
-        found = found.call
     return metrics_module.MeanMetricWrapper(found, name=_function_name(found))
 
 
 def _function_name(function: Any) -> str:
-    name = getattr(function, "__name__", "metric")
+    if isinstance(function, losses_module.Loss):
+        return function.name
+    name = getattr(function, "__name__", None) or to_snake_case(type(function).__name__)
     return "lambda" if name == "<lambda>" else name
 
 

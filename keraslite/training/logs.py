@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraslite.backend import engine
+from keraslite.core.variable import Variable
 
 
 class LazyLogs(dict):
     """A dict of Python floats, fetched from the device at the first read.
 
     A callback that gets logs and does not look at them costs no synchronisation.
+
+    Args:
+        tensors: the logs, or a function that gives them.
     """
 
-    def __init__(self, tensors: dict[str, Any]) -> None:
+    def __init__(self, tensors: dict[str, Any] | Callable[[], dict[str, Any]]) -> None:
         super().__init__()
-        self._pending: dict[str, Any] | None = tensors
+        self._pending: Any = tensors
 
     def _fetch(self) -> None:
         if self._pending is not None:
             pending, self._pending = self._pending, None
+            pending = pending() if callable(pending) else pending
             for key, value in sorted_logs(pending).items():
                 super().setdefault(key, value)
 
@@ -81,9 +86,10 @@ def sorted_logs(logs: dict[str, Any]) -> dict[str, Any]:
 
 
 def flatten_results(results: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """`(name, value)` with the dict that a metric may return spread out."""
+    """`(name, value)` with the dict that a metric may return spread out.
+
+    A metric may also return a variable, which stands for its value at this moment.
+    """
     for name, value in results.items():
-        if isinstance(value, dict):
-            yield from value.items()
-        else:
-            yield name, value
+        for key, part in value.items() if isinstance(value, dict) else [(name, value)]:
+            yield key, part.value if isinstance(part, Variable) else part

@@ -14,6 +14,7 @@ from keraslite.callbacks import CallbackList
 from keraslite.core import tree
 from keraslite.training.checks import Check, value_checks, warn_of_loss, warn_of_values
 from keraslite.training.data import Source, make_source, train_validation_split
+from keraslite.training.data.convert import to_array
 from keraslite.training.fit_options import (
     TimeLimit,
     ValidateEvery,
@@ -161,7 +162,7 @@ def _train(
         elif validation is not None and _validates(epoch, validation_freq):
             found = _evaluate(model, validation, watchers)
             logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
-        watchers.on_epoch_end(epoch, logs)
+        watchers.on_epoch_end(epoch, dict(logs))
         if not warned and not model.stop_training:
             warned = warn_of_loss(logs.get("loss"), epoch)
     _finish(model)
@@ -174,7 +175,7 @@ def _look_at(model: Trainer, source: Source) -> Check | None:
     warn_of_values(model, source.peek() if data is None else data)
     if data is None:
         return check
-    check(data)
+    check(data, True)
     return None
 
 
@@ -260,27 +261,30 @@ def _run_epoch(
     stops = kind == "train"
     if stops and model.stop_training:
         return None  # It was stopped at this batch before an interruption.
-    # A user's function has none.
-    pace = getattr(step, "pace", None)
+    # A user's function has neither of these.
+    pace, quiet = getattr(step, "pace", None), getattr(step, "quiet", None)
+    if watches_single_batches(watchers, kind):
+        pace = quiet = None
     if pace is not None:
-        pace = None if watches_single_batches(watchers, kind) else pace.begin()
+        pace.begin()
     for batches in passes.take(epoch, pace or model.steps_per_execution, start):
         if passes.check is not None:
             for batch in batches:
                 passes.check(batch)
         if watched:
             begin(index)
-        logs = step(batches)
+        logs = step(batches) if quiet is None else quiet(batches)
         if pace is not None and not pace.is_settled:
             pace.note(logs)
         index += len(batches)
         if watched:
-            end(index - 1, LazyLogs(logs))
+            end(index - 1, LazyLogs(logs if quiet is None else model._results))
             if stops and model.stop_training:
                 break
-    if passes.steps is not None and index < passes.steps and not model.stop_training:
+    if index < (passes.steps or 1) and not model.stop_training:
         passes.source.ran_dry(index, passes.steps)
-    return logs
+    model._check_bounds(kind)
+    return logs if quiet is None or logs is None else model._results()
 
 
 def _evaluate(model: Trainer, passes: Passes, watchers: CallbackList) -> dict[str, Any]:
@@ -327,12 +331,20 @@ def predict(
     callbacks: Any,
 ) -> Any:
     """See `Model.predict`."""
-    source = make_source(x, batch_size=batch_size, steps=steps)
     verbose = _verbosity(verbose)
-    alone = source.num_batches == 1 and source.in_memory() is not None
-    if alone and not verbose and callbacks is None and steps is None:
-        return _predict_batch(model, source.peek())
+    unwatched = not verbose and callbacks is None and steps is None
+    if unwatched and _is_one_batch(x, batch_size):
+        return _fetched(model._prediction((to_array(x, "x"),)))
+    source = make_source(x, batch_size=batch_size, steps=steps)
+    if unwatched and source.num_batches == 1 and source.in_memory() is not None:
+        return _fetched(model._prediction(source.peek()))
     return _predict_all(model, source, verbose, steps, callbacks)
+
+
+def _is_one_batch(x: Any, batch_size: int | None) -> bool:
+    """Whether `x` is an array for which no source has to be made: that takes as long as a step."""
+    size = 32 if batch_size is None else batch_size
+    return type(x) is np.ndarray and type(size) is int and x.ndim > 0 and 0 < len(x) <= size
 
 
 @between_steps()
@@ -359,6 +371,7 @@ def _predict_all(
             if watched:
                 watchers.on_predict_batch_end(index, {"outputs": outputs[-1]})
     watchers.on_predict_end()
+    model._check_bounds("predict")
     if not outputs:
         raise ValueError("There is nothing to predict: the data hold 0 samples.")
     return _joined(outputs)
@@ -367,7 +380,7 @@ def _predict_all(
 def _joined(outputs: list[Any]) -> Any:
     """Batches of outputs as NumPy arrays, one after the other."""
     # Fetched here, after all batches were dispatched.
-    arrays = [tree.map_structure(_to_numpy, batch) for batch in outputs]
+    arrays = [_fetched(batch) for batch in outputs]
     if len(arrays) == 1:
         return arrays[0]
     return tree.map_structure(lambda *xs: _concatenated(xs), *arrays)
@@ -376,6 +389,10 @@ def _joined(outputs: list[Any]) -> Any:
 def _concatenated(xs: Sequence[Any]) -> Any:
     # Ragged tensors have no like in NumPy: they stay what they are.
     return ops.concatenate(xs) if engine.is_ragged(xs[0]) else np.concatenate(xs, axis=0)
+
+
+def _fetched(outputs: Any) -> Any:
+    return tree.map_structure(_to_numpy, outputs) if tree.is_nested(outputs) else _to_numpy(outputs)
 
 
 def _to_numpy(x: Any) -> Any:
@@ -396,18 +413,14 @@ def on_batch(
     model._prepare(kind, batch)
     value_checks(model)(batch)
     model.reset_metrics()
-    return sorted_logs(model._make_function(kind)([batch]))
+    logs = sorted_logs(model._make_function(kind)([batch]))
+    model._check_bounds(kind)
+    return logs
 
 
 def predict_on_batch(model: Trainer, x: Any) -> Any:
     """The outputs for one batch."""
-    return _predict_batch(model, make_source(x, batch_size=_whole(x)).peek())
-
-
-def _predict_batch(model: Trainer, batch: Any) -> Any:
-    model._prepare("predict", batch)
-    value_checks(model)(batch)
-    return tree.map_structure(_to_numpy, model._make_function("predict")([batch]))
+    return _fetched(model._prediction(make_source(x, batch_size=_whole(x)).peek()))
 
 
 def _whole(x: Any) -> int:

@@ -87,7 +87,7 @@ def match(
             )
         return {n: renamed.get(n) for n in names}
     values = list(given)
-    if len(values) != len(names):
+    if len(values) != len(names) or any(isinstance(v, (list, tuple)) for v in values):
         leaves = tree.flatten(given)
         if len(leaves) == len(names):
             values = leaves

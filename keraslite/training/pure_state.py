@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from keraslite.core.errors import check_choice
 from keraslite.core.scopes import StatelessScope
 from keraslite.core.variable import Variable
 from keraslite.training.steps import Steps
@@ -78,10 +79,7 @@ class PureState(Steps):
             "backend_tensor": lambda v: v.value,
             "numpy_array": lambda v: v.numpy(),
         }
-        if value_format not in formats:
-            raise ValueError(
-                f"`value_format` must be one of {list(formats)}. Received: {value_format!r}"
-            )
+        check_choice("", formats, value_format=value_format)
         return {
             name: _nest({v.path: formats[value_format](v) for v in group})
             for name, group in self._named_state().items()

@@ -13,10 +13,12 @@ from keraslite.core import inference, tree
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.scopes import StatelessScope, SymbolicScope
 from keraslite.core.variable import Variable
+from keraslite.layers.bounds import Bounds
 from keraslite.layers.tracking import Walk, owned, unique
+from keraslite.losses.weighting import mask_of
 from keraslite.optimizers import Optimizer
 from keraslite.random.seed_generator import global_seed_generator
-from keraslite.training.checks import warn_of_outputs
+from keraslite.training.checks import checked_before, value_checks, warn_of_outputs
 from keraslite.training.compilation import Compilation
 from keraslite.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from keraslite.training.fit_options import Pace
@@ -26,6 +28,9 @@ from keraslite.training.nan_checks import watched
 
 class Steps(Compilation):
     """Mixin of `Trainer`: the bodies of the steps, shared by all engines."""
+
+    #: Whether a step runs now of which nobody reads the logs.
+    _is_quiet = False
 
     # What a model computes -------------------------------------------------------------
 
@@ -74,11 +79,32 @@ class Steps(Compilation):
         # Looked up once a step function: walking attributes in every step costs.
         return self._functions.get("layers") or list(self._flatten_layers())  # type: ignore[attr-defined]
 
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """`compute_loss`, which an override may have written without `training`."""
+        takes = self._functions.get("loss_takes_training")
+        if takes is None:
+            found = inspect.signature(self.compute_loss).parameters
+            takes = "training" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
+            self._functions["loss_takes_training"] = takes
+        extra = {"training": training} if takes else {}
+        return self.compute_loss(x, y, y_pred, sample_weight, **extra)
+
+    def _has_loss(self) -> bool:
+        """Whether there is something to evaluate besides metrics."""
+        own = getattr(self.compute_loss, "__func__", None) is not Steps.compute_loss
+        return (
+            own
+            or self._compile_loss is not None
+            or bool(
+                self._collect_losses(self._step_layers())  # type: ignore[attr-defined]
+            )
+        )
+
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the compiled metrics and return the values of all by name."""
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
+        return {} if self._is_quiet else self.get_metrics_result()
 
     def _forward(self, x: Any, training: bool) -> Any:
         return self(x, training=training)  # type: ignore[operator]
@@ -111,21 +137,22 @@ class Steps(Compilation):
         variables = self._functions.get("trainable") or self.trainable_variables  # type: ignore[attr-defined]
         optimizer = self.optimizer
 
-        def objective() -> tuple[Any, tuple[Any, Any]]:
+        def objective() -> tuple[Any, tuple[Any, ...]]:
             y_pred = self._forward(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             scaled = loss if optimizer is None else optimizer.scale_loss(loss)
-            return scaled, (y_pred, loss)
+            masks = [mask_of(leaf) for leaf in tree.flatten(y_pred)]
+            return scaled, (y_pred, masks, loss)
 
         if variables:
-            (_, (y_pred, loss)), gradients = engine.value_and_grad(objective, variables)
+            (_, (y_pred, masks, loss)), gradients = engine.value_and_grad(objective, variables)
             self._track_loss(x, engine.stop_gradient(loss))
             optimizer.apply(gradients, variables)
         else:
             warnings.warn("The model has no trainable weights: nothing is trained.", stacklevel=2)
-            _, (y_pred, loss) = objective()
+            _, (y_pred, masks, loss) = objective()
             self._track_loss(x, loss)
-        y_pred = tree.map_structure(engine.stop_gradient, y_pred)
+        y_pred = _without_gradient(y_pred, masks)
         with engine.no_grad():
             return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -133,8 +160,8 @@ class Steps(Compilation):
         """Loss and metrics of one batch."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
-        if self._compile_loss is not None or self._collect_losses(self._step_layers()):  # type: ignore[attr-defined]
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        if self._has_loss():
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
             self._track_loss(x, loss)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -203,34 +230,46 @@ class Steps(Compilation):
     def _make_function(self, kind: str, force: bool = False) -> Callable[..., Any]:
         """`function(batches)`: logs or outputs after a list of batches."""
         walk = self._walk()
-        layers = walk.layers
-        key = (
-            walk.identity,
-            tuple((v.trainable, v.dtype) for v in walk.variables),
-            config.debug_nans(),
-            [layer for layer in layers if layer._has_hooks],
-        )
+        key = _key(walk)
         if self._functions.get(f"{kind}_key") == key and not force:
             return self._functions[kind]
-        self._functions["layers"] = layers
+        self._functions["layers"] = walk.layers
         self._functions["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
-        step = self._stateful_step(kind)
-        variables = self._step_variables(kind)
-        pace = None
-        if self.run_eagerly or not engine.capabilities.compiled:
-            single, several = _eager(step), None
-        else:
-            if self._fuses_steps and engine.capabilities.fuses_steps:
-                pace = Pace()
-            single = engine.compile_step(step, variables, self.jit_compile)
-            several = (
-                engine.compile_steps(step, variables, self.jit_compile)
-                if (self.steps_per_execution > 1 or pace) and kind != "predict"
-                else None
+        step, variables = self._stateful_step(kind), self._step_variables(kind)
+        compiles = not self.run_eagerly and engine.capabilities.compiled
+        if compiles and engine.capabilities.fuses_steps:
+            # Where a step is one program, small reductions are free.
+            bounds = self._functions[f"{kind}_bounds"] = Bounds(checked_before(self))
+            step, variables = bounds.watched(step), [*variables, bounds.first]
+        fuses = compiles and self._fuses_steps and engine.capabilities.fuses_steps
+        pace = Pace() if fuses and not config.debug_nans() else None
+        function = self._runner(kind, step, variables, pace)
+        function.pace = pace  # type: ignore[attr-defined]
+        function.quiet = None  # type: ignore[attr-defined]
+        if compiles and self._results_can_wait(kind):
+            # Once an epoch: not worth more than the engine's habit.
+            self._functions["results"] = engine.compile_step(
+                lambda batch: self.get_metrics_result(), variables, self.jit_compile and "auto"
             )
+            function.quiet = self._runner(kind, self._without_results(step), variables, pace)  # type: ignore[attr-defined]
+        self._functions[kind] = function
+        self._functions[f"{kind}_key"] = key
+        return function
 
+    def _runner(
+        self, kind: str, step: Callable[[Any], Any], variables: list[Variable], pace: Pace | None
+    ) -> Callable[..., Any]:
+        """`function(batches)` of a step, which the engine compiles."""
+        several = None
+        if self.run_eagerly or not engine.capabilities.compiled:
+            single = _eager(step)
+        else:
+            single = engine.compile_step(step, variables, self.jit_compile)
+            if (self.steps_per_execution > 1 or pace) and kind != "predict":
+                several = engine.compile_steps(step, variables, self.jit_compile)
         if kind == "train" and config.debug_nans():
-            single, several, pace = watched(self, single, variables), None, None
+            single, several = watched(self, single, variables), None
+        layers = self._functions["layers"]
 
         def most() -> int:
             return self.steps_per_execution if pace is None else pace.size
@@ -246,10 +285,54 @@ class Steps(Compilation):
             self._clear_losses(layers)  # type: ignore[attr-defined]
             return outputs
 
-        function.pace = pace  # type: ignore[attr-defined]
-        self._functions[kind] = whole(function)
-        self._functions[f"{kind}_key"] = key
-        return self._functions[kind]
+        return whole(function)
+
+    # Results when somebody reads them ----------------------------------------------------
+
+    def _results_can_wait(self, kind: str) -> bool:
+        """Whether the logs of a step are what the metrics have come to, and nothing else."""
+        ours = (f"{kind}_step", "compute_metrics", "get_metrics_result")
+        return (
+            kind != "predict"
+            and not config.debug_nans()
+            and all(getattr(getattr(self, n), "__func__", None) is getattr(Steps, n) for n in ours)
+        )
+
+    def _without_results(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`step` that returns one small tensor: to draw a curve takes longer than to count."""
+
+        def quiet(batch: Any) -> Any:
+            self._is_quiet = True
+            try:
+                step(batch)
+            finally:
+                self._is_quiet = False
+            # Whoever waits for it waits for the step.
+            return self._loss_tracker.count.value  # type: ignore[union-attr]
+
+        return quiet
+
+    def _results(self) -> dict[str, Any]:
+        """The values of all metrics now, by name."""
+        return self._functions["results"](())
+
+    def _check_bounds(self, kind: str) -> None:
+        """Raise for indices and labels out of range in the steps so far."""
+        if (bounds := self._functions.get(f"{kind}_bounds")) is not None:
+            bounds.check()
+
+    def _prediction(self, batch: Any) -> Any:
+        """The outputs for one batch. Where nothing has changed since the last, it is quick."""
+        walk, function = self._walk(), None
+        if all([layer.built for layer in walk.layers]):
+            function = self._functions.get("predict")
+        if function is None or self._functions["predict_key"] != _key(walk):
+            self._prepare("predict", batch)
+            function = self._make_function("predict")
+        value_checks(self)(batch)
+        outputs = function([batch])
+        self._check_bounds("predict")
+        return outputs
 
     def _prepare(self, kind: str, batch: Any) -> None:
         """Build whatever the first batch is needed for: model, loss, metrics, optimizer."""
@@ -271,7 +354,8 @@ class Steps(Compilation):
         if kind == "train":
             if self.optimizer is not None and not self.optimizer.built and not custom:
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-            if self._has_unbuilt_optimizer():
+            late = engine.capabilities.late_variables and self._jit_compile is not True
+            if self._has_unbuilt_optimizer() and not late:
                 # A step of the user's own: run it once symbolically, so that all state exists.
                 step = self._stateful_step(kind)
                 inference.trace(step, (tree.map_structure(_spec, batch),), {})
@@ -293,6 +377,25 @@ class Steps(Compilation):
         if found is None or not found.holds():
             found = self._functions["walk"] = Walk(self)
         return found
+
+
+def _key(walk: Walk) -> tuple[Any, ...]:
+    """Step functions hold as long as this stays the same."""
+    return (
+        walk.identity,
+        [(v.trainable, v.dtype) for v in walk.variables],
+        config.debug_nans(),
+        [layer for layer in walk.layers if layer._has_hooks],
+    )
+
+
+def _without_gradient(y_pred: Any, masks: Sequence[Any]) -> Any:
+    """Outputs for metrics: new tensors, to which the masks are given again."""
+    found = tree.map_structure(engine.stop_gradient, y_pred)
+    for leaf, mask in zip(tree.flatten(found), masks, strict=True):
+        if mask is not None:
+            engine.set_mask(leaf, mask)
+    return found
 
 
 def _alike(batches: Sequence[Any], count: int) -> bool:

@@ -10,6 +10,7 @@ from keraslite.config import (
 from keraslite.core.dtypes import standardize_dtype
 from keraslite.core.graph import get_source_inputs
 from keraslite.core.keras_tensor import is_keras_tensor
+from keraslite.core.old_names import add_hints
 from keraslite.core.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -86,3 +87,4 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+add_hints(__name__)

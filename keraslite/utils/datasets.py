@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.core import tree
+from keraslite.core.errors import check_choice
 from keraslite.training.py_dataset import PyDataset
 
 
@@ -126,11 +127,7 @@ def in_format(dataset: Any, format: str) -> Any:
     """
     if format == "tf":
         return dataset
-    if format != "grain":
-        raise ValueError(
-            "`format` must be 'tf', which is a `PyDataset` on every engine, or 'grain'. "
-            f"Received: format={format!r}"
-        )
+    check_choice("", ("tf", "grain"), format=format)
     try:
         import grain
     except ImportError:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keraslite import ops
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.boxes import (
     areas,
@@ -131,11 +132,7 @@ def compute_ciou(
 
 
 def _encoding(name: Any, variance: Any, where: str) -> Any:
-    if name not in ("center_xywh", "center_yxhw"):
-        raise ValueError(
-            f"bounding_boxes.{where}: the encoding must be 'center_xywh' or 'center_yxhw'. "
-            f"Received: {name!r}"
-        )
+    check_choice(f"bounding_boxes.{where}: ", ("center_xywh", "center_yxhw"), encoding=name)
     if variance is None:
         return 1.0
     found = ops.cast(ops.convert_to_tensor(variance), "float32")

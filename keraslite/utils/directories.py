@@ -9,6 +9,7 @@ import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
 from keraslite.core.configurable import shared_arguments
+from keraslite.core.errors import check_choice
 from keraslite.ops.image.sampling import weights
 from keraslite.utils.audio import fitted, read_wav
 from keraslite.utils.datasets import in_format
@@ -139,12 +140,8 @@ def image_dataset_from_directory(
         ... )
         >>> model.fit(train, validation_data=test)
     """
-    for name, value, allowed in (
-        ("interpolation", interpolation, tuple(_KERNELS)),
-        ("color_mode", color_mode, ("grayscale", "rgb", "rgba")),
-    ):
-        if value not in allowed:
-            raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+    check_choice("", _KERNELS, interpolation=interpolation)
+    check_choice("", ("grayscale", "rgb", "rgba"), color_mode=color_mode)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(
             "Only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` may be set. "
@@ -152,9 +149,10 @@ def image_dataset_from_directory(
         )
     first = standardize_data_format(data_format) == "channels_first"
     size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size,)
-    if len(size) != 2:
+    if len(size) != 2 or min(size) < 1:
         raise ValueError(
-            f"`image_size` must be a pair (height, width). Received: image_size={image_size!r}"
+            "`image_size` must be a pair (height, width) of at least 1. "
+            f"Received: image_size={image_size!r}"
         )
 
     def load(path: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from keraslite.config import keras_home
-from keraslite.core.errors import short
+from keraslite.core.errors import check_choice, short
 from keraslite.saving.commit import replacing
 from keraslite.utils import console
 from keraslite.utils.progbar import Progbar
@@ -119,10 +119,7 @@ def _check_scheme(origin: str, allow_http: bool) -> None:
 
 def _hash_of(digits: str | None, algorithm: str) -> tuple[str, str] | None:
     """Algorithm and digits; None when nothing is to be checked."""
-    if algorithm not in ("auto", *_LENGTHS.values()):
-        raise ValueError(
-            f"get_file: `hash_algorithm` must be 'auto', 'sha256' or 'md5'. Received: {algorithm!r}"
-        )
+    check_choice("get_file: ", ("auto", *_LENGTHS.values()), hash_algorithm=algorithm)
     if digits is None:
         return None
     found = _LENGTHS.get(len(digits))

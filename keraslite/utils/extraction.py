@@ -14,12 +14,14 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, NamedTuple
 
-from keraslite.core.errors import short
+from keraslite.core.errors import check_choice, short
 
 FORMATS = ("tar", "zip")
 # What an honest archive stays below, by far: members, and bytes for each byte of the archive.
 MOST_MEMBERS = 1_000_000
 _RATIO, _SLACK = 200, 256 * 2**20
+_LONGEST, _PART, _DEEPEST = 1000, 255, 100
+_EXTENSION = 2**16
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -58,10 +60,7 @@ def extract_archive(
     """
     path, target = Path(path), Path(target)
     for name in formats:
-        if name not in FORMATS:
-            raise ValueError(
-                f"`archive_format` must be 'auto' or of {', '.join(FORMATS)}. Received: {name!r}"
-            )
+        check_choice("", ("auto", *FORMATS), archive_format=name)
     kind = next((f for f in formats if _IS[f](path)), None)
     if kind is None:
         raise ValueError(
@@ -102,7 +101,7 @@ def _unpack(path: Path, members: Iterator[_Member], folder: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with open(place, "xb") as to, member.open() as source:  # type: ignore[union-attr]
                     shutil.copyfileobj(source, to, 2**20)
-            except (FileExistsError, NotADirectoryError):
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise _refused(
                     path, f"its member {short(member.name, 120)!r} is there twice"
                 ) from None
@@ -114,12 +113,43 @@ def _checked_name(path: Path, name: str) -> PurePosixPath:
     leads_out = posix.is_absolute() or windows.anchor or ".." in {*posix.parts, *windows.parts}
     if leads_out or "\0" in name:
         raise _refused(path, f"its member {short(name, 120)!r} points out of the folder")
+    sizes = [len(part.encode("utf-8", "surrogateescape")) for part in posix.parts]
+    if sum(sizes) > _LONGEST or max(sizes, default=0) > _PART or len(sizes) > _DEEPEST:
+        raise _refused(path, f"the name of its member {short(name, 120)!r} is too long")
     return posix
 
 
+class _TarMember(tarfile.TarInfo):
+    """A header whose extension (a long name, say) is not read where that would fill the memory."""
+
+    _EXTENSIONS = (
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    )
+
+    @classmethod
+    def frombuf(cls, *args: Any, **kwargs: Any) -> Any:
+        found = super().frombuf(*args, **kwargs)
+        if found.size < 0 or (found.type in cls._EXTENSIONS and found.size > _EXTENSION):
+            raise tarfile.ReadError(f"a header declares {found.size:,} bytes")
+        return found
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        tarfile.open(path, tarinfo=_TarMember).close()
+    except tarfile.TarError:
+        return False
+    return True
+
+
 def _of_tar(path: Path) -> Iterator[_Member]:
-    with tarfile.open(path) as archive:
-        for member in archive:
+    with tarfile.open(path, tarinfo=_TarMember) as archive:
+        while (member := archive.next()) is not None:
+            archive.members.clear()  # type: ignore[attr-defined] # which it keeps otherwise
             if not (member.isfile() or member.isdir()):
                 kind = "a link" if member.issym() or member.islnk() else "a device"
                 raise _refused(path, f"its member {short(member.name, 120)!r} is {kind}")
@@ -153,5 +183,5 @@ def _refused(path: Path, why: str) -> ValueError:
     )
 
 
-_IS: dict[str, Callable[[Any], bool]] = {"tar": tarfile.is_tarfile, "zip": zipfile.is_zipfile}
+_IS: dict[str, Callable[[Any], bool]] = {"tar": _is_tar, "zip": zipfile.is_zipfile}
 _MEMBERS: dict[str, Callable[[Path], Iterator[_Member]]] = {"tar": _of_tar, "zip": _of_zip}

@@ -7,7 +7,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.backend.foreign import engine_of, host_array
-from keraslite.core.errors import describe, nearest
+from keraslite.core.errors import check_choice, describe, nearest
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import auto_name
 from keraslite.core.registry import CustomObjectScope
@@ -72,11 +72,7 @@ class FeatureSpace(DataLayer):
         super().__init__(name=name)
         if not features:
             raise ValueError("FeatureSpace: `features` must not be empty.")
-        if output_mode not in ("concat", "dict"):
-            raise ValueError(
-                "FeatureSpace: `output_mode` must be 'concat' or 'dict'. "
-                f"Received: output_mode={output_mode!r}"
-            )
+        check_choice("FeatureSpace: ", ("concat", "dict"), output_mode=output_mode)
         self.crossing_dim = crossing_dim
         self.hashing_dim = hashing_dim
         self.num_discretization_bins = num_discretization_bins

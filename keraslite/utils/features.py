@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
+from keraslite.core.errors import check_choice
 from keraslite.core.registry import CustomObjectScope
 from keraslite.core.serialization import deserialize_keras_object, serialize_keras_object
 from keraslite.layers.data_layer import DataLayer
@@ -48,11 +49,7 @@ class Cross(_Part):
     """Several features crossed into one: see `FeatureSpace.cross`."""
 
     def __init__(self, feature_names: Any, crossing_dim: int, output_mode: str = "one_hot") -> None:
-        if output_mode not in ("int", "one_hot"):
-            raise ValueError(
-                "FeatureSpace: the `output_mode` of a cross must be 'int' or 'one_hot'. "
-                f"Received: output_mode={output_mode!r}"
-            )
+        check_choice("FeatureSpace.cross: ", ("int", "one_hot"), output_mode=output_mode)
         self.feature_names = tuple(feature_names)
         self.crossing_dim = crossing_dim
         self.output_mode = output_mode
@@ -75,11 +72,7 @@ class Feature(_Part):
     """One column: its dtype, the layer that prepares it, and the form it gets at the end."""
 
     def __init__(self, dtype: str, preprocessor: Any, output_mode: str) -> None:
-        if output_mode not in ("int", "one_hot", "float"):
-            raise ValueError(
-                "FeatureSpace: the `output_mode` of a feature must be 'int', 'one_hot' or 'float'. "
-                f"Received: output_mode={output_mode!r}"
-            )
+        check_choice("FeatureSpace: ", ("int", "one_hot", "float"), output_mode=output_mode)
         self.dtype = dtype
         self.preprocessor = preprocessor
         self.output_mode = output_mode

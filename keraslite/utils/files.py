@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.core.errors import check_choice
 from keraslite.utils.datasets import Batches
 
 
@@ -86,11 +87,7 @@ def _check_options(
         )
     if labels not in ("inferred", None) and not isinstance(labels, (list, tuple, np.ndarray)):
         raise ValueError(f"`labels` must be 'inferred', None or a list. Received: {labels!r:.80}")
-    if label_mode not in ("int", "categorical", "binary", None):
-        raise ValueError(
-            "`label_mode` must be 'int', 'categorical', 'binary' or None. "
-            f"Received: label_mode={label_mode!r}"
-        )
+    check_choice("", ("int", "categorical", "binary", None), label_mode=label_mode)
     if validation_split is not None and not 0 < validation_split < 1:
         raise ValueError(
             "`validation_split` must lie between 0 and 1. "
@@ -101,10 +98,7 @@ def _check_options(
             "`validation_split` and `subset` must be given together. "
             f"Received: validation_split={validation_split}, subset={subset!r}"
         )
-    if subset not in (None, "training", "validation", "both"):
-        raise ValueError(
-            f"`subset` must be 'training', 'validation' or 'both'. Received: subset={subset!r}"
-        )
+    check_choice("", ("training", "validation", "both", None), subset=subset)
     if validation_split and shuffle and seed is None and subset != "both":
         raise ValueError(
             "`validation_split` of shuffled files needs a `seed`, so that the two calls for "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
+from keraslite.core.errors import check_choice
 
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
@@ -128,15 +129,8 @@ def load_img(
         ValueError: for options that do not exist.
     """
     image = _pillow()
-    if color_mode not in MODES:
-        raise ValueError(
-            f"utils.load_img: `color_mode` must be one of {tuple(MODES)}. Received: {color_mode!r}"
-        )
-    if interpolation not in _INTERPOLATIONS:
-        raise ValueError(
-            f"utils.load_img: `interpolation` must be one of {_INTERPOLATIONS}. "
-            f"Received: {interpolation!r}"
-        )
+    check_choice("utils.load_img: ", MODES, color_mode=color_mode)
+    check_choice("utils.load_img: ", _INTERPOLATIONS, interpolation=interpolation)
     if isinstance(path, io.BytesIO):
         found = image.open(path)
     elif isinstance(path, (str, os.PathLike)):

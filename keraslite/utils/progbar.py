@@ -172,9 +172,10 @@ class Progbar:
 
 
 def _number(value: Any, steps: int) -> str:
-    if isinstance(value, str) or value is None or np.ndim(value):
+    if isinstance(value, str) or value is None:
         return str(value)
-    value = float(value) / steps
+    # One number stands for an array, as of a metric with a value for each class.
+    value = float(np.mean(value)) / steps
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.core.errors import check_choice
+
 
 def pad_sequences(
     sequences: Sequence[Any],
@@ -38,11 +40,7 @@ def pad_sequences(
                [2, 3],
                [5, 6]], dtype=int32)
     """
-    for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise ValueError(
-                f"`pad_sequences`: `{name}` must be 'pre' or 'post'. Received: {name}={side!r}"
-            )
+    check_choice("`pad_sequences`: ", ("pre", "post"), padding=padding, truncating=truncating)
     if not hasattr(sequences, "__len__"):
         raise ValueError(f"`sequences` must be a list. Received: {type(sequences).__name__}")
     for i, row in enumerate(sequences):

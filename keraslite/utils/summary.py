@@ -80,7 +80,11 @@ def print_summary(
     for label, variables in _totals(model):
         size = sum(_bytes(v) for v in variables)
         out.print(Text(f" {label}: {_count(variables):,} ({_readable(size)})"))
-    (print if print_fn is None else print_fn)(out.file.getvalue())  # type: ignore[attr-defined]
+    text = out.file.getvalue()  # type: ignore[attr-defined]
+    if print_fn is None:
+        print(text, end="")
+    else:
+        print_fn(text)
 
 
 def _table(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraslite.core.old_names import missing
+
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing(__name__, name)
     try:
         import sklearn.base  # noqa: F401
     except ImportError as error:

@@ -57,7 +57,7 @@ def test_model_checkpoint(row: str, tmp_path: Path) -> None:
 
 def test_model_checkpoint_refuses_other_names() -> None:
     for given in (
-        {"filepath": "m.h5"},
+        {"filepath": "m.hdf5"},
         {"filepath": "m.keras", "save_weights_only": True},
         {"filepath": "m.keras", "save_freq": "batch"},
     ):

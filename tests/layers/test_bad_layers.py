@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keraslite import Input, layers
+from keraslite import Input, initializers, layers, losses, metrics, regularizers
+from keraslite.core.configurable import parameters_of
 
 
 def ones(*shape: int) -> np.ndarray:
@@ -128,6 +129,68 @@ def test_unknown_data_formats(name: str) -> None:
     refused(lambda: make(*FORMATS[name], data_format="frist"), "channels_last", "'frist'")
 
 
+# Words of a few ------------------------------------------------------------------------------
+
+_IMAGES = "Resizing RandomRotation RandomZoom RandomShear RandomElasticTransform"
+# Argument -> names of what takes it, and what else these need.
+CHOICES = {
+    "padding": "Conv2D Conv1DTranspose DepthwiseConv2D SeparableConv1D ConvLSTM2D MaxPooling1D "
+    "AveragePooling3D STFTSpectrogram",
+    "interpolation": f"UpSampling2D {_IMAGES}",
+    "fill_mode": _IMAGES,
+    "mode": "RandomFlip STFTSpectrogram OrthogonalRegularizer VarianceScaling",
+    "scaling": "STFTSpectrogram STFT",
+    "window": "MelSpectrogram STFT",
+    "side": "STFT",
+    "distribution": "VarianceScaling",
+    "merge_mode": "Bidirectional",
+    "score_mode": "Attention",
+    "output_mode": "Hashing CategoryEncoding Discretization IntegerLookup StringLookup "
+    "TextVectorization HashedCrossing",
+    "standardize": "TextVectorization",
+    "split": "TextVectorization",
+    "reduction": "MeanSquaredError SparseCategoricalCrossentropy Dice",
+    "average": "F1Score FBetaScore",
+    "class_aggregation": "R2Score",
+    "summation_method": "AUC",
+}
+NEEDS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("Conv2D", "Conv1DTranspose", "SeparableConv1D", "ConvLSTM2D"),
+        {"filters": 2, "kernel_size": 2},
+    ),
+    "DepthwiseConv2D": {"kernel_size": 2},
+    "Resizing": {"height": 2, "width": 2},
+    "RandomRotation": {"factor": 0.1},
+    "RandomZoom": {"height_factor": 0.1},
+    "Bidirectional": {"layer": layers.LSTM(2)},
+    "Hashing": {"num_bins": 3},
+    "HashedCrossing": {"num_bins": 3},
+    "CategoryEncoding": {"num_tokens": 3},
+    "Discretization": {"num_bins": 3},
+}
+
+
+@pytest.mark.parametrize("argument", CHOICES)
+def test_one_of_a_few_words(argument: str) -> None:
+    for name in CHOICES[argument].split():
+        where = next(
+            m for m in (layers, losses, metrics, initializers, regularizers) if hasattr(m, name)
+        )
+        make = getattr(where, name)
+        default = parameters_of(make)[argument].default
+        wrong = f"{default}x"
+        words = [f"`{argument}` must be one of", repr(wrong)]
+        near = [f"Did you mean {default!r}?"] if isinstance(default, str) else []
+        refused(
+            lambda make=make, wrong=wrong, name=name: make(
+                **NEEDS.get(name, {}), **{argument: wrong}
+            ),
+            *words,
+            *near,
+        )
+
+
 # Everything else ---------------------------------------------------------------------------
 
 X, IMAGE = ones(2, 3, 4), ones(1, 4, 4, 3)
@@ -146,7 +209,7 @@ def _masked_statistics() -> Any:
 # A call -> words that its message must hold.
 CASES: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "padding": (lambda: layers.Conv2D(2, 2, padding="smae"), ["`padding`", "'smae'"]),
-    "causal": (lambda: layers.Conv2D(2, 2, padding="causal"), ["valid, same"]),
+    "causal": (lambda: layers.Conv2D(2, 2, padding="causal"), ["'valid', 'same'"]),
     "length": (lambda: layers.Conv2D(2, (2, 2, 2)), ["`kernel_size`", "(2, 2, 2)"]),
     "window": (lambda: layers.Conv2D(2, 9)(IMAGE), ["window of 9", "size of 4"]),
     "pool": (lambda: layers.MaxPooling2D(9)(IMAGE), ["window of 9", "size of 4"]),

@@ -77,6 +77,29 @@ def test_losses_and_metrics_skip_masked_steps(name: str, embedded: bool) -> None
         np.testing.assert_allclose(ours[key], value, rtol=1e-5, atol=1e-6, err_msg=key)
 
 
+@pytest.mark.parametrize("name", ["MultiHeadAttention", "GroupQueryAttention", "Attention"])
+@pytest.mark.parametrize("masked", [True, False])
+def test_masks_of_attention(name: str, masked: bool) -> None:
+    """The output has the mask of the query tensor; `query_mask` is for the scores only."""
+    found = []
+    for k in (keraslite, keras):
+        query = k.layers.Embedding(6, 4, mask_zero=masked)(IDS)
+        value = k.layers.Embedding(6, 4, mask_zero=True)(IDS)
+        if name == "Attention":
+            output = k.layers.Attention()([query, value])
+        else:
+            arguments = {"MultiHeadAttention": (2, 3), "GroupQueryAttention": (3, 2, 1)}[name]
+            layer = getattr(k.layers, name)(*arguments)
+            output = layer(query, value, query_mask=np.ones(IDS.shape, bool))
+        # What a pooling layer does with the mask of its input tells whether there is one.
+        pooled = k.layers.GlobalAveragePooling1D()
+        rows = k.ops.convert_to_numpy(pooled(output)) - k.ops.convert_to_numpy(
+            k.ops.mean(output, axis=1)
+        )
+        found.append(bool((np.abs(rows) > 1e-6).any()))
+    assert found == [masked, masked]
+
+
 @pytest.mark.requires("trainable")
 @pytest.mark.parametrize("name", ["Bidirectional", "statistics"])
 def test_a_step_of_training_skips_masked_steps(name: str) -> None:

@@ -211,7 +211,7 @@ def test_model_filters() -> None:
     assert modes(mode="int8", filters=lambda layer: layer.name == "a") == ["int8", None, None]
     for kwargs, message in (
         ({}, "needs a `mode`"),
-        ({"mode": "int9"}, "must be one of int8"),
+        ({"mode": "int9"}, "must be one of 'int8'"),
         ({"mode": "int8", "config": quantizers.Int4QuantizationConfig()}, "must agree"),
         ({"mode": "int8", "filters": 3}, "filters"),
         ({"mode": "int8", "other": 1}, "unexpected"),

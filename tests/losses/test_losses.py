@@ -131,9 +131,7 @@ def test_function(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_class(case: Case, weighted: bool, reduction: str) -> None:
     arguments = {**case.arguments, "reduction": reduction}
-    weights = (
-        (np.float32(0.5) if case.cls in ("Tversky", "Dice") else WEIGHTS) if weighted else None
-    )
+    weights = WEIGHTS if weighted else None
     ours, theirs = (getattr(m, case.cls)(**arguments) for m in (losses, oracle.losses))
     found = ours(case.y_true, case.y_pred, sample_weight=weights)
     check(found, theirs(case.y_true, case.y_pred, sample_weight=weights))

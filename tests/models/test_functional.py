@@ -148,10 +148,12 @@ def test_features_share_the_layers() -> None:
     assert tail(np.ones((2, 4), "float32")).shape == (2, 2)
 
 
-def test_a_layer_used_twice_has_no_single_output() -> None:
-    tied = fresh(net)[0].get_layer("tied")
-    with pytest.raises(AttributeError, match="called 2 times"):
-        _ = tied.output
+def test_the_output_of_a_layer_used_twice_is_that_of_its_first_call() -> None:
+    layer = keraslite.layers.Dense(3)
+    first, second = keraslite.Input((2,)), keraslite.Input((2,))
+    outputs = layer(first), layer(second)
+    assert layer.input is first
+    assert layer.output is outputs[0]
 
 
 # Freezing ------------------------------------------------------------------------------

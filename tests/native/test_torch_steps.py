@@ -17,18 +17,21 @@ if engine.name != "torch":
     pytest.skip("for the torch engine", allow_module_level=True)
 
 from keraslite.backend.torch import steps  # noqa: E402
+from keraslite.backend.torch.recording import _written  # noqa: E402
 
 rng = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Record at the second batch of a kind; gives how many operators each recording has."""
+    """Record at the second batch of a kind; gives how many operators each recorded step has."""
     found: list[int] = []
     simplify = steps.simplify
 
     def counting(module: Any) -> Any:
-        found.append(len(module.graph.nodes))
+        # The results of metrics, which change nothing, are no step.
+        if any(next(_written(node), None) for node in module.graph.nodes):
+            found.append(len(module.graph.nodes))
         return simplify(module)
 
     monkeypatch.setattr(steps, "_WORTH", 1e-9)
@@ -134,6 +137,34 @@ def test_what_simplifying_leaves_computes_the_same() -> None:
         found = run(y)
         for a, b in zip((*expected, x), (*found, y), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_additions_are_joined_where_none_needs_another() -> None:
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from keraslite.backend.torch.recording import simplify
+
+    def add(variable: Any, x: Any) -> None:
+        variable.detach().copy_(variable + x)
+
+    def step(a: Any, b: Any, c: Any, d: Any) -> Any:
+        add(a, d)
+        add(b, d * 2)
+        add(c, a.detach())  # Needs the first.
+        add(d, b.detach()[0])  # Not of the same shape.
+        add(b, d.detach())
+        add(a, torch.ones(3))
+        return b - c
+
+    graph = simplify(make_fx(step, tracing_mode="fake")(*torch.rand(4, 3)))
+    joined = [n for n in graph.graph.nodes if "_foreach_add_" in str(n.target)]
+    assert [len(node.args[0]) for node in joined] == [2, 2]
+    given, again = torch.rand(2, 4, 3).unbind()
+    again.copy_(given)
+    for _ in range(2):
+        torch.testing.assert_close(graph.forward(*again), step(*given))
+        torch.testing.assert_close(again, given)
 
 
 def test_functions_of_the_user_run_every_time(recorded: list[int]) -> None:

@@ -27,6 +27,7 @@ class Case(NamedTuple):
 CASES = [
     Case("SGD"),
     Case("SGD", {"momentum": 0.9}),
+    Case("SGD", {"gradient_accumulation_steps": 0}),
     Case("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     Case("Adam"),
     Case("Adam", {"beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3, "weight_decay": 0.05}),
@@ -484,7 +485,6 @@ def test_built_in_with_another_update_step() -> None:
     ("arguments", "message"),
     [
         ({"lr": 0.1}, "no argument `lr`. It is called `learning_rate`"),
-        ({"decay": 0.1}, "no argument `decay`.*InverseTimeDecay"),
         ({"beta1": 0.1}, "'beta1'. Did you mean 'beta_1'"),
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "Only one of clipnorm"),
         ({"clipnorm": 0.0}, "`clipnorm` must be positive"),

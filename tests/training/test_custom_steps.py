@@ -183,6 +183,21 @@ NATIVE: list[Any] = [
 ]
 
 
+@pytest.mark.parametrize("loss", ["mse", None])
+def test_loss_of_ones_own_without_training(loss: str | None) -> None:
+    """An override of the form that Keras has had longest; `evaluate` needs no other loss."""
+
+    def run(k: Any) -> Any:
+        class Own:
+            def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+                return k.ops.mean(k.ops.abs(y - y_pred))
+
+        model = build(k, Own, loss=loss)
+        return histories(model), model.evaluate(X, Y, verbose=0)
+
+    check(run)
+
+
 @pytest.mark.parametrize("form", NATIVE)
 def test_form_of_the_engine(form: Callable[[Any], type]) -> None:
     expected = histories(build(keras, form(keras)), W)
@@ -236,7 +251,10 @@ def test_metrics_of_ones_own() -> None:
     np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), expected, rtol=1e-5)
 
 
-def test_two_optimizers_and_no_call() -> None:
+@pytest.mark.parametrize(
+    "form", ["portable", pytest.param("backward", marks=only_on("torch"), id="backward")]
+)
+def test_two_optimizers_and_no_call(form: str) -> None:
     """As a generative adversarial network has them."""
 
     class Pair(keraslite.Model):
@@ -252,6 +270,13 @@ def test_two_optimizers_and_no_call() -> None:
             self.judge_optimizer = judge_optimizer
 
         def descend(self, part, optimizer, objective):
+            if form == "backward":
+                self.zero_grad()
+                loss = objective()
+                loss.backward()
+                variables = part.trainable_variables
+                optimizer.apply([v.value.grad for v in variables], variables)
+                return loss.detach()
             loss, gradients = keraslite.ops.value_and_grad(
                 objective, variables=part.trainable_variables
             )()

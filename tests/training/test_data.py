@@ -264,6 +264,11 @@ def test_generator_that_runs_dry() -> None:
             return dense_eager(k).fit(batches(), steps_per_epoch=5, verbose=0).history
 
     assert_same(run(keraslite), run(keras))
+    # Keras makes a pass over the first batch of a generator that has ended.
+    model = dense_eager(keraslite)
+    with pytest.warns(UserWarning, match="ran dry: got no batch"):
+        history = model.fit(X, Y, epochs=2, verbose=0, validation_data=batches()).history
+    assert [len(history[key]) for key in ("loss", "val_loss")] == [2, 1]
     with pytest.raises(ValueError, match="0 batches"):
         dense_eager(keraslite).fit(iter([]), verbose=0)
 

@@ -121,6 +121,38 @@ def test_way_of_running_changes_nothing() -> None:
 
 
 @pytest.mark.requires("trainable")
+def test_results_are_the_same_whoever_reads_them() -> None:
+    """Nobody, a progress bar, or a callback after every batch, which gets the values so far."""
+    seen: list[dict[str, float]] = []
+    watching = keraslite.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(dict(logs))
+    )
+    results = []
+    for given in ({}, {"verbose": 1}, {"callbacks": [watching]}):
+        model = dense(keraslite, metrics=["mae", keraslite.metrics.AUC(name="auc")])
+        labels = (Y > 0).astype("float32")
+        results.append(fitted(keraslite, model, X, labels, validation_data=(X, labels), **given))
+    for found in results[1:]:
+        assert_same(found, results[0], tolerance=1e-6)
+    assert seen[-1] == pytest.approx({k: results[0]["history"][k][0] for k in seen[-1]}, rel=1e-5)
+    assert len({logs["mae"] for logs in seen}) == len(seen) > 1
+
+
+@pytest.mark.requires("trainable")
+@pytest.mark.parametrize("on", ["class", "instance"])
+def test_results_of_ones_own(on: str) -> None:
+    def results(*args: Any) -> dict[str, Any]:
+        return {"answer": keraslite.ops.convert_to_tensor(42.0)}
+
+    model = dense(keraslite)
+    if on == "class":
+        model.__class__ = type("Own", (type(model),), {"get_metrics_result": results})
+    else:
+        model.get_metrics_result = results
+    assert model.fit(X, Y, **NO_ORDER).history == {"answer": [42.0]}
+
+
+@pytest.mark.requires("trainable")
 def test_steps_per_execution_calls_hooks_around_groups() -> None:
     seen: list[Any] = []
     callback = keraslite.callbacks.LambdaCallback(
@@ -340,6 +372,10 @@ def test_evaluate_and_predict() -> None:
             "predict": model.predict(X, **given),
             "predict_steps": model.predict(X, steps=2, **given),
             "on_batch": model.predict_on_batch(X),
+            "one": model.predict(X[:1], verbose=0),
+            "one_double": model.predict(X[:1].astype("float64"), verbose=0, batch_size=1),
+            "one_list": model.predict([X[:1]], verbose=0),
+            "again": model.predict(X[1:2], verbose=0),
         }
 
     check(run)

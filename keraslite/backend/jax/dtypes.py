@@ -7,20 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from keraslite.core.dtypes import ALLOWED, numpy_dtype, standardize_dtype
+from keraslite.core.dtypes import ALLOWED, NARROW, numpy_dtype, standardize_dtype
 
 _NATIVE = {name: numpy_dtype(name) for name in ALLOWED if name != "string"}
 _NAMES = {dtype: name for name, dtype in _NATIVE.items()}
 # What JAX makes of 64 bits unless `jax_enable_x64` is set.
-_NARROW = _NATIVE | {
-    wide: _NATIVE[narrow]
-    for wide, narrow in {
-        "float64": "float32",
-        "int64": "int32",
-        "uint64": "uint32",
-        "complex128": "complex64",
-    }.items()
-}
+_NARROW = _NATIVE | {wide: _NATIVE[narrow] for wide, narrow in NARROW.items()}
 
 
 def native(dtype: str) -> np.dtype:

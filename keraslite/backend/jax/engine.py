@@ -19,7 +19,7 @@ from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
 from keraslite.backend.jax.dtypes import name_of, native
 from keraslite.backend.jax.kernels import control, kernels
 from keraslite.backend.jax.kernels.compiling import compiled
-from keraslite.backend.jax.state import Outcome, is_sparse, isolated, masks, pack, strong
+from keraslite.backend.jax.state import TENSORS, Outcome, is_sparse, isolated, masks, pack, strong
 from keraslite.backend.jax.steps import CompiledStep
 from keraslite.core import tree
 from keraslite.core.dtypes import promote, weak_name
@@ -43,10 +43,6 @@ _CAPABILITIES_X64 = dataclasses.replace(_CAPABILITIES, float64=True)
 _probe = jax.jit(lambda: jnp.zeros((), "bool"))
 
 
-def _subclasses(cls: type) -> set[type]:
-    return {cls}.union(*(_subclasses(sub) for sub in cls.__subclasses__()))
-
-
 class VariableBase(contract.VariableBase):
     """Lets `jax.numpy.asarray` and `jax.numpy` functions take a `Variable`."""
 
@@ -60,11 +56,7 @@ class JaxEngine(Engine):
     """Computes with JAX (https://docs.jax.dev)."""
 
     name = "jax"
-    # Exact types: the arrays and every kind of tracer.
-    tensor_types = frozenset(
-        _subclasses(jax.core.Tracer)
-        | {c for c in jax.Array.__subclasses__() if "Impl" in c.__name__}
-    )
+    tensor_types = TENSORS
     kernels: ClassVar[SimpleNamespace] = kernels
     value_errors = (
         jax.errors.ConcretizationTypeError,
@@ -119,6 +111,12 @@ class JaxEngine(Engine):
     def to_numpy(self, x: Tensor) -> np.ndarray:
         return np.array(self._dense(x) if is_sparse(x) else x)
 
+    def host_view(self, x: Tensor) -> np.ndarray | None:
+        if not isinstance(x, jax.Array) or isinstance(x, jax.core.Tracer):
+            return None
+        here = x.is_fully_addressable and all(d.platform == "cpu" for d in x.devices())
+        return np.asarray(x) if here else None
+
     def dtype(self, x: Tensor) -> str:
         return name_of(x.dtype)
 
@@ -172,6 +170,14 @@ class JaxEngine(Engine):
         if isinstance(value, np.ndarray):
             return self._copied(value, native(dtype))
         return jnp.array(value, native(dtype), copy=True)
+
+    def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
+        return jax.device_put(value, may_alias=True)
+
+    def hold(self, storage: Any, spare: Any = None) -> Any:
+        # A step copies what it would give away and others hold. Devices may lack the room.
+        on_host = all(device.platform == "cpu" for device in storage.devices())
+        return storage if on_host else self.to_numpy(storage)
 
     def write(self, storage: Any, value: Tensor) -> Any:
         if isinstance(value, jax.core.Tracer):

@@ -29,26 +29,55 @@ def is_sparse(x: object) -> bool:
     return loaded is not None and isinstance(x, loaded.JAXSparse)
 
 
+def _subclasses(cls: type) -> set[type]:
+    return {cls}.union(*(_subclasses(sub) for sub in cls.__subclasses__()))
+
+
+#: Exact types of what JAX computes with: the arrays and every kind of tracer.
+TENSORS = frozenset(
+    _subclasses(jax.core.Tracer) | {c for c in jax.Array.__subclasses__() if "Impl" in c.__name__}
+)
+_ARRAYS = TENSORS | {np.ndarray}
+
+ALONE, TUPLE = "alone", "tuple"
+
+
 class Packed:
-    """Any tree as a JAX pytree: arrays are its leaves, everything else is static."""
+    """Any tree as a JAX pytree: arrays are its leaves, everything else is static.
+
+    Args:
+        arrays: in the order of the tree.
+        static: `ALONE` for an array that is no tree, `TUPLE` for a tuple of arrays, else the
+            tree, its leaves with None for the arrays, and the places of these.
+    """
 
     __slots__ = ("arrays", "static")
 
-    def __init__(self, arrays: Sequence[Array], static: tuple) -> None:
+    def __init__(self, arrays: Sequence[Array], static: Any) -> None:
         self.arrays = arrays
         self.static = static
 
     def unpack(self, replace: Callable[[Array], Any] | None = None) -> Any:
         """The tree, with `replace(array)` in the place of each array."""
+        arrays = self.arrays if replace is None else [replace(x) for x in self.arrays]
+        if self.static is ALONE:
+            return arrays[0]
+        if self.static is TUPLE:
+            return tuple(arrays)
         spec, others, places = self.static
         leaves = list(others)
-        for place, array in zip(places, self.arrays, strict=True):
-            leaves[place] = array if replace is None else replace(array)
+        for place, array in zip(places, arrays, strict=True):
+            leaves[place] = array
         return tree.unflatten(spec, leaves)
 
 
 def pack(structure: Any) -> Packed:
     """`structure` with its arrays told apart from the rest."""
+    # Most batches and outputs, for which a tree takes as long as a small step.
+    if type(structure) in _ARRAYS:
+        return Packed((structure,), ALONE)
+    if type(structure) is tuple and all([type(x) in _ARRAYS for x in structure]):
+        return Packed(structure, TUPLE)
     leaves, spec = tree.split(structure)
     arrays, places = [], []
     for place, leaf in enumerate(leaves):

@@ -46,6 +46,9 @@ class NumpyEngine(Engine):
     def to_numpy(self, x: Tensor) -> np.ndarray:
         return np.array(x)
 
+    def host_view(self, x: Tensor) -> np.ndarray | None:
+        return x
+
     def dtype(self, x: Tensor) -> str:
         return _NAMES.get(x.dtype) or standardize_dtype(x.dtype)
 
@@ -64,6 +67,9 @@ class NumpyEngine(Engine):
 
     def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
         return _locked(np.array(value, self.native_dtype(dtype)))
+
+    def hold(self, storage: Any, spare: Any = None) -> Any:
+        return storage
 
     def write(self, storage: Any, value: Tensor) -> Any:
         # Nothing is written in place: tensors read before keep what they were.

@@ -14,7 +14,7 @@ from tensorflow.python.eager import record
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from keraslite import config
-from keraslite.backend._host import nested_dtype
+from keraslite.backend._host import nested_array, nested_dtype
 from keraslite.backend.contract import Capabilities, Engine, Tensor, TensorSpec
 from keraslite.backend.tensorflow import bases, gradients, programs, ragged, sparse
 from keraslite.backend.tensorflow import support as s
@@ -88,7 +88,7 @@ class TensorflowEngine(Engine):
             return self._stack(x, target)
         if leaves and all(isinstance(leaf, (str, bytes)) for leaf in leaves):
             return tf.constant(x, s.STRING)
-        return tf.constant(np.array(x, numpy_dtype(s.NAMES[target] if target else nested_dtype(x))))
+        return tf.constant(nested_array(x, s.NAMES[target] if target else None))
 
     def _scalar_like(self, leaf: Any) -> Any:
         """What NumPy can promote in the place of a tensor."""
@@ -108,6 +108,10 @@ class TensorflowEngine(Engine):
         if x.dtype is s.STRING:
             return np.array(value, dtype=object)
         return np.asarray(value)
+
+    def host_view(self, x: Tensor) -> np.ndarray | None:
+        eager = tf.is_tensor(x) and hasattr(x, "numpy") and x.dtype is not s.STRING
+        return np.asarray(x.numpy()) if eager and "CPU" in x.device else None
 
     def dtype(self, x: Tensor) -> str:
         return s.NAMES[x.dtype]
@@ -191,8 +195,19 @@ class TensorflowEngine(Engine):
             storage._handle_name = f"{name}:0"
             return storage
 
+    def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> tf.Variable:
+        tensor: Any = value
+        if value.size and value.dtype.kind in "fiu":  # DLPack knows these; `tf.constant` copies
+            tensor = tf.experimental.dlpack.from_dlpack(value.__dlpack__())
+        return self.allocate(tensor, dtype, trainable, name)
+
     def read(self, storage: tf.Variable) -> Tensor:
         return storage.value()
+
+    def hold(self, storage: tf.Variable, spare: Any = None) -> Tensor:
+        # Writes in place copy first while others hold the tensor. Devices may lack the room.
+        on_host = "GPU" not in storage.device
+        return storage.value() if on_host else self.to_numpy(storage.value())
 
     def write(self, storage: tf.Variable, value: Tensor) -> tf.Variable:
         storage.assign(value, read_value=False)

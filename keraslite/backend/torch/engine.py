@@ -29,7 +29,7 @@ class TorchEngine(contract.Engine):
 
     name = "torch"
     capabilities = contract.Capabilities(
-        trainable=True, compiled=True, scalar_operands=True, complex=True
+        trainable=True, compiled=True, scalar_operands=True, complex=True, late_variables=True
     )
     tensor_types = frozenset({torch.Tensor, torch.nn.Parameter, FakeTensor})
     kernels = kernels
@@ -50,6 +50,10 @@ class TorchEngine(contract.Engine):
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         return tensors.to_numpy(x)
+
+    def host_view(self, x: Tensor) -> np.ndarray | None:
+        dense = x.is_cpu and x.layout is torch.strided and x.dtype is not torch.bfloat16
+        return x.detach().numpy() if dense else None
 
     def dtype(self, x: Tensor) -> str:
         return tensors.NAMES[x.dtype]
@@ -116,9 +120,28 @@ class TorchEngine(contract.Engine):
         given = tensors.convert(value)
         storage = torch.empty(given.shape, dtype=tensors.DTYPES[dtype], device=given.device)
         storage.copy_(given.detach())
+        return self._stored(storage, trainable)
+
+    def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Tensor:
+        return self._stored(tensors.feed(value), trainable)
+
+    def _stored(self, storage: Tensor, trainable: bool) -> Tensor:
         if trainable and _differentiable(storage):
             return torch.nn.Parameter(storage)
         return storage
+
+    holds_copies = True
+
+    def hold(self, storage: Tensor, spare: Tensor | None = None) -> Tensor:
+        value = storage.detach()
+        if hasattr(value, "full_tensor"):
+            value = value.full_tensor()
+        # Memory that is used again is filled in half the time of new memory.
+        return (
+            torch.empty_like(value, device="cpu").copy_(value)
+            if spare is None
+            else spare.copy_(value)
+        )
 
     def write(self, storage: Tensor, value: Tensor) -> Tensor:
         if tensors.is_fake(value) and not tensors.is_fake(storage):

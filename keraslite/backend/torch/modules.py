@@ -95,8 +95,9 @@ class LayerBase(torch.nn.Module, contract.LayerBase):
     def __getattr__(self, name: str) -> Any:
         """What torch knows by a name that is no attribute, such as `blocks_0`."""
         own = getattr(type(self), name, None)
-        if isinstance(own, property) and own.fget is not None:
-            return own.fget(self)  # It raised an `AttributeError` of its own: again, to say it.
+        if hasattr(own, "__get__"):
+            # It raised an `AttributeError` of its own: again, to say it.
+            return own.__get__(self, type(self))
         if not name.startswith("__"):
             for key, value in self._contents():
                 if key == name:

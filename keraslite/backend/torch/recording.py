@@ -205,6 +205,7 @@ def simplify(module: GraphModule) -> GraphModule:
     _fold_constants(module)
     _join_biases(graph)
     _add_in_place(graph)
+    _add_together(graph)
     graph.eliminate_dead_code(_changes_something)
     module.recompile()
     return module
@@ -252,6 +253,40 @@ def _add_in_place(graph: torch.fx.Graph) -> None:
             graph.erase_node(node)
 
 
+def _add_together(graph: torch.fx.Graph) -> None:
+    """Additions to several variables, as one operator where nothing needs them apart."""
+    aten = torch.ops.aten
+    waiting: dict[Node, Node] = {}
+
+    def join() -> None:
+        if len(waiting) > 1:
+            with graph.inserting_after(next(reversed(waiting.values()))):
+                values = [node.args[1] for node in waiting.values()]
+                graph.call_function(aten._foreach_add_.List, (list(waiting), values))
+            for node in waiting.values():
+                graph.erase_node(node)
+        waiting.clear()
+
+    for node in list(graph.nodes):
+        target, value = (*node.args, None, None)[:2]
+        read = {_origin(x) for x in node.all_input_nodes}
+        written = {_origin(x) for x in _written(node)}
+        joins = (
+            node.target is aten.add_.Tensor
+            and not (node.users or node.kwargs)
+            and target.op == "placeholder"
+            and isinstance(value, Node)
+            and target.meta["val"].shape == value.meta["val"].shape
+            and target.meta["val"].dtype == value.meta["val"].dtype
+        )
+        values = {_origin(add.args[1]) for add in waiting.values()}
+        if read & waiting.keys() or written & values:
+            join()
+        if joins:
+            waiting[target] = node
+    join()
+
+
 def _compute_once(graph: torch.fx.Graph) -> None:
     """Several metrics of the same predictions begin alike: the same operators on the same."""
     written = {_origin(given) for node in graph.nodes for given in _written(node)}
@@ -295,7 +330,9 @@ def _fold_constants(module: GraphModule) -> None:
     known: dict[Node, torch.Tensor] = {}
     for node in module.graph.nodes:
         value = node.meta.get("val")
-        if (
+        if node.op == "get_attr" and _origin(node) not in written:
+            known[node] = getattr(module, node.target)
+        elif (
             node.op == "call_function"
             and isinstance(node.target, OpOverload)
             and not _changes_something(node)
@@ -306,13 +343,15 @@ def _fold_constants(module: GraphModule) -> None:
         ):
             known[node] = _value(node, known)
     for i, (node, value) in enumerate(known.items()):
-        if all(user in known for user in node.users):
+        if node.op == "get_attr" or all(user in known for user in node.users):
             continue
         # A plain attribute: looking up a buffer costs as much as an operator.
         name = f"constant_{i}"
         object.__setattr__(module, name, value)
         with module.graph.inserting_before(node):
-            node.replace_all_uses_with(module.graph.create_node("get_attr", name))
+            constant = module.graph.create_node("get_attr", name)
+        constant.meta["val"] = value
+        node.replace_all_uses_with(constant)
 
 
 def _written(node: Node) -> Iterator[Node]:

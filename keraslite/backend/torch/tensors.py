@@ -217,6 +217,12 @@ def _from_sequence(x: Any, dtype: str | None) -> torch.Tensor:
     return torch.stack([cast(row, common) for row in rows])
 
 
+def _number_dtype(x: complex) -> str:
+    if type(x) is int and not -(2**31) <= x < 2**31:
+        return "int64"
+    return dtypes.promote(dtypes.weak_name(float if isinstance(x, float) else type(x)))
+
+
 def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
     """See `Engine.convert`."""
     if isinstance(x, VariableBase):
@@ -227,9 +233,8 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
         target = device()
         if elsewhere(x, target):
             x = x.to(target)
-    elif type(x) in NUMBERS:
-        name = dtype or dtypes.promote(dtypes.weak_name(type(x)))
-        return torch.scalar_tensor(x, dtype=DTYPES[name], device=device())
+    elif type(x) in NUMBERS or isinstance(x, float):  # `numpy.float64` is one
+        return torch.scalar_tensor(x, dtype=DTYPES[dtype or _number_dtype(x)], device=device())
     elif isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     else:

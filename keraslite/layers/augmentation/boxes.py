@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from keraslite import ops
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor
 
 _BASES = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
@@ -22,11 +23,7 @@ FORMATS = (*_BASES, *(f"rel_{name}" for name in _BASES))
 def known_format(name: Any, where: str) -> str:
     """The name of a format in lower case, checked."""
     found = name.lower() if isinstance(name, str) else name
-    if found not in FORMATS:
-        listed = ", ".join(map(repr, FORMATS))
-        raise ValueError(
-            f"bounding_boxes.{where}: the format must be one of {listed}. Received: {name!r}"
-        )
+    check_choice(f"bounding_boxes.{where}: ", FORMATS, format=found)
     return found
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from keraslite import ops, random
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import (
     MovingLayer,
@@ -45,8 +46,7 @@ class RandomFlip(MovingLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        if mode not in _FLIPS:
-            raise ValueError(f"RandomFlip: `mode` must be one of {_FLIPS}. Received: {mode!r}")
+        check_choice(self, _FLIPS, mode=mode)
         self._seed_with(seed)
         self.mode = mode
 
@@ -77,14 +77,8 @@ class _Warp(MovingLayer):
     fill_value: float
 
     def _fill_with(self, interpolation: str, fill_mode: str, fill_value: float) -> None:
-        for name, value, allowed in (
-            ("interpolation", interpolation, _INTERPOLATIONS),
-            ("fill_mode", fill_mode, _FILL_MODES),
-        ):
-            if value not in allowed:
-                raise ValueError(
-                    f"{type(self).__name__}: `{name}` must be one of {allowed}. Received: {value!r}"
-                )
+        check_choice(self, _INTERPOLATIONS, interpolation=interpolation)
+        check_choice(self, _FILL_MODES, fill_mode=fill_mode)
         self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
 
     def _coefficients(self, transformation: Any) -> Tensor:
@@ -446,9 +440,7 @@ class RandomElasticTransform(MovingLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         self.scale = self._range("scale", scale, 0.0, 1.0, start=0.0)
-        self.interpolation = interpolation
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
+        _Warp._fill_with(self, interpolation, fill_mode, fill_value)  # type: ignore[arg-type]
         self.value_range = value_range
         self._seed_with(seed)
 

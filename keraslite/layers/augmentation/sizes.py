@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from keraslite import ops
+from keraslite.core.errors import check_choice
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import ImageLayer, MovingLayer, Sizes, random
+from keraslite.ops.image.resizing import INTERPOLATIONS
 from keraslite.random.seed_generator import make_default_seed
 
 
@@ -117,6 +119,8 @@ class Resizing(_Sized):
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self._size_to(height, width)
+        check_choice(self, INTERPOLATIONS, interpolation=interpolation)
+        check_choice(self, ("constant",), fill_mode=fill_mode)
         self.interpolation = interpolation
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio

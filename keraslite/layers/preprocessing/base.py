@@ -12,6 +12,7 @@ from keraslite import ops
 from keraslite.backend import TensorSpec, engine
 from keraslite.backend.foreign import engine_of, host_array
 from keraslite.core import dtypes
+from keraslite.core.errors import check_choice
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.layer import Layer
@@ -47,11 +48,7 @@ class EncodingLayer(DataLayer):
         return engine.to_sparse(x) if self.sparse else x
 
     def _set_mode(self, output_mode: str, sparse: bool, modes: tuple[str, ...]) -> None:
-        if output_mode not in modes:
-            raise ValueError(
-                f"{type(self).__name__}: `output_mode` must be one of "
-                f"{', '.join(map(repr, modes))}. Received: output_mode={output_mode!r}"
-            )
+        check_choice(self, modes, output_mode=output_mode)
         if sparse and not engine.capabilities.sparse:
             raise ValueError(
                 f"{type(self).__name__}: `sparse=True` needs an engine with sparse tensors, "

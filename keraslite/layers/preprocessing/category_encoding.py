@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.options import check_below, check_concrete, check_positive
+from keraslite.layers.options import check_indices, check_positive
 from keraslite.layers.preprocessing.base import EncodingLayer, is_float_policy
 
 
@@ -59,6 +59,10 @@ class CategoryEncoding(EncodingLayer):
     def _depth(self) -> int:
         return self.num_tokens
 
+    @property
+    def _output_dtype(self) -> str:
+        return self.dtype
+
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         """The vectors of integers."""
         if count_weights is not None and self.output_mode != "count":
@@ -66,10 +70,7 @@ class CategoryEncoding(EncodingLayer):
                 f"Layer {self.name!r} (CategoryEncoding): `count_weights` is for "
                 f"output_mode='count'. Received: output_mode={self.output_mode!r}"
             )
-        check_concrete(self._check, inputs)
+        check_indices(self, inputs, self.num_tokens, "num_tokens")
         return self._encoded(ops.cast(inputs, "int32"), weights=count_weights)
-
-    def _check(self, indices: Any) -> None:
-        check_below(self, indices, self.num_tokens, "num_tokens")
 
     _not_in_config = frozenset({"sparse"})

@@ -8,6 +8,7 @@ import numpy as np
 
 from keraslite import ops
 from keraslite.backend.foreign import host_array
+from keraslite.core import dtypes
 from keraslite.layers.preprocessing.base import Adaptable, EncodingLayer, is_float_policy
 
 
@@ -76,8 +77,8 @@ class Discretization(Adaptable, EncodingLayer):
 
     @property
     def input_dtype(self) -> str:
-        """Floats are compared in the compute dtype."""
-        return self.compute_dtype
+        """Floats are compared in 32 bits at least: 16 cannot tell near boundaries apart."""
+        return dtypes.promote(self.compute_dtype, "float32")
 
     @property
     def output_dtype(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.backend.foreign import host_array
+from keraslite.core.budget import MemoryBudget
 from keraslite.core.errors import UnsafeModelError, short
 from keraslite.core.serialization import is_safe_mode
 from keraslite.layers.preprocessing.base import Adaptable, HostLayer, integer_dtype
@@ -49,6 +50,7 @@ class Lookup(Adaptable, HostLayer):
             max_tokens is None or max_tokens > 1, "`max_tokens` must be above 1", max_tokens
         )
         self._check(num_oov_indices >= 0, "`num_oov_indices` must not be negative", num_oov_indices)
+        MemoryBudget.reserve(num_oov_indices, f"{self.name}/oov_tokens")
         self._check(
             not pad_to_max_tokens or max_tokens is not None,
             "`pad_to_max_tokens=True` needs `max_tokens`",
@@ -289,9 +291,12 @@ class Lookup(Adaptable, HostLayer):
         if self.output_mode == "tf_idf":
             if self._idf is None:
                 raise self._not_adapted()
-            scale = np.zeros(self._depth, "float32")  # type: ignore[call-overload]
-            scale[: len(self._idf)] = self._idf
+            scale = self._scale(self._idf)
         return self._encoded(places, scale=scale)
+
+    def _scale(self, idf: np.ndarray) -> np.ndarray:
+        """A weight for each column of the output."""
+        return np.pad(idf, (0, (self._depth or len(idf)) - len(idf)))
 
     def _not_adapted(self) -> ValueError:
         return ValueError(
@@ -389,18 +394,21 @@ class Lookup(Adaptable, HostLayer):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put the inverse document frequencies into `store`."""
         if self._idf is not None:
-            store["idf_weights"] = self._idf
+            # Keras reads a weight for each column, but one for each token of a learnt vocabulary.
+            given = self.vocabulary is not None
+            store["idf_weights"] = self._scale(self._idf) if given else self._idf
 
     def load_own_variables(self, store: Any) -> None:
         """Take the inverse document frequencies from `store`."""
         if self.output_mode == "tf_idf" and "idf_weights" in store:
             weights = np.asarray(store["idf_weights"], "float32")
-            if self._tokens is not None and weights.shape != (self.vocabulary_size(),):
+            size = len(weights) if self._tokens is None else self.vocabulary_size()
+            if self._tokens is not None and weights.shape not in {(self._depth,), (size,)}:
                 raise ValueError(
-                    f"Layer {self.name!r} has {self.vocabulary_size()} tokens; the file holds "
+                    f"Layer {self.name!r} has {size} tokens; the file holds "
                     f"weights of shape {weights.shape} for it."
                 )
-            self._idf = weights
+            self._idf = weights[:size]
 
 
 def refuse_vocabulary_path(cls: type, config: dict[str, Any]) -> None:

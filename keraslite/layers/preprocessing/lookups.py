@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core.configurable import shared_arguments
+from keraslite.core.errors import check_choice
 from keraslite.layers.preprocessing import hashes
 from keraslite.layers.preprocessing.base import integer_dtype
 from keraslite.layers.preprocessing.lookup import Lookup
@@ -64,6 +66,7 @@ class StringLookup(Lookup):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("oov_method", None)
+        codecs.lookup(encoding)
         self.encoding = encoding
         super().__init__(name=name, **shared_arguments(Lookup.__init__, locals()))
 
@@ -158,16 +161,8 @@ class IntegerLookup(Lookup):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if vocabulary_dtype != "int64":
-            raise ValueError(
-                "IntegerLookup: `vocabulary_dtype` must be 'int64'. "
-                f"Received: vocabulary_dtype={vocabulary_dtype!r}"
-            )
-        if oov_method not in ("floormod", "farmhash"):
-            raise ValueError(
-                "IntegerLookup: `oov_method` must be 'floormod' or 'farmhash'. "
-                f"Received: oov_method={oov_method!r}"
-            )
+        check_choice(self, ("int64",), vocabulary_dtype=vocabulary_dtype)
+        check_choice(self, ("floormod", "farmhash"), oov_method=oov_method)
         if salt is not None and oov_method != "farmhash":
             raise ValueError(
                 "IntegerLookup: `salt` needs oov_method='farmhash'. "

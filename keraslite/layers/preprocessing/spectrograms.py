@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from keraslite import config, initializers, ops
+from keraslite.core.budget import MemoryBudget
+from keraslite.core.errors import check_choice
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.preprocessing.base import Shape
@@ -58,9 +60,9 @@ class STFTSpectrogram(DataLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _one_of("mode", mode, _MODES)
-        _one_of("scaling", scaling, (None, "density", "spectrum"))
-        _one_of("padding", padding, ("valid", "same"))
+        check_choice(self, _MODES, mode=mode)
+        check_choice(self, ("density", "spectrum", None), scaling=scaling)
+        check_choice(self, ("valid", "same"), padding=padding)
         if frame_length < 1:
             raise ValueError(
                 f"STFTSpectrogram: `frame_length` must be positive. Received: {frame_length}"
@@ -85,7 +87,8 @@ class STFTSpectrogram(DataLayer):
         self.padding = padding
         self.expand_dims = expand_dims
         self.data_format = data_format or config.image_data_format()
-        _one_of("data_format", self.data_format, ("channels_last", "channels_first"))
+        check_choice(self, ("channels_last", "channels_first"), data_format=self.data_format)
+        MemoryBudget.reserve(frame_length, self.name)
         self._weights = _window(window, frame_length, periodic)
         self.input_spec = InputSpec(ndim=3)
 
@@ -102,13 +105,12 @@ class STFTSpectrogram(DataLayer):
             # The one part alone needs one kernel.
             if self.mode in ("real", "imag") and self.mode != part:
                 continue
-            kernel = self._kernel(wave)
             weight = self.add_weight(
                 name=f"{part}_kernel",
-                shape=kernel.shape,
+                shape=(self.frame_length, 1, self._length // 2 + 1),
                 initializer=initializers.Zeros(),
             )
-            weight.assign(kernel)
+            weight.assign(self._kernel(wave))
             setattr(self, f"{part}_kernel", weight)
 
     def _kernel(self, wave: Any) -> np.ndarray:
@@ -242,6 +244,8 @@ class MelSpectrogram(DataLayer):
                 "MelSpectrogram: lengths, `sampling_rate` and `num_mel_bins` must be positive. "
                 f"Received: {fft_length=}, {sequence_stride=}, {sampling_rate=}, {num_mel_bins=}"
             )
+        if isinstance(window, str):
+            check_choice(self, ("hann", "hamming"), window=window)
         self.fft_length = fft_length
         self.sequence_stride = sequence_stride
         self.sequence_length = sequence_length or fft_length
@@ -358,11 +362,3 @@ def _window(window: Any, length: int, periodic: bool) -> np.ndarray:
             f"Received: shape {found.shape}"
         )
     return found
-
-
-def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> None:
-    if value not in known:
-        raise ValueError(
-            f"STFTSpectrogram: `{name}` must be one of {', '.join(map(repr, known))}. "
-            f"Received: {name}={value!r}"
-        )

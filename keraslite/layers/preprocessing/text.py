@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import string
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 
 from keraslite.backend import TensorSpec, engine
 from keraslite.backend.foreign import host_array
+from keraslite.core.errors import check_choice
 from keraslite.layers.preprocessing.base import Adaptable, HostLayer, Shape
 from keraslite.layers.preprocessing.lookup import refuse_vocabulary_path
 from keraslite.layers.preprocessing.lookups import StringLookup
@@ -85,15 +87,12 @@ class TextVectorization(Adaptable, HostLayer):
     ) -> None:
         kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
-        for argument, value, known in (
-            ("standardize", standardize, _STANDARDIZE),
-            ("split", split, _SPLIT),
+        for known, given in (
+            (_STANDARDIZE, {"standardize": standardize}),
+            (_SPLIT, {"split": split}),
         ):
-            if value is not None and not callable(value) and value not in known:
-                raise ValueError(
-                    f"TextVectorization: `{argument}` must be one of {', '.join(known)}, a "
-                    f"function or None. Received: {argument}={value!r}"
-                )
+            if not callable(next(iter(given.values()))):
+                check_choice(self, (*known, None), **given)
         if isinstance(ngrams, list):
             ngrams = tuple(ngrams)
         sizes = ngrams if isinstance(ngrams, tuple) else (ngrams,)
@@ -124,6 +123,7 @@ class TextVectorization(Adaptable, HostLayer):
         self.output_sequence_length = output_sequence_length
         self.pad_to_max_tokens = pad_to_max_tokens
         self.ragged = ragged
+        codecs.lookup(encoding)
         self.encoding = encoding
         self._lookup_layer = StringLookup(
             max_tokens=max_tokens,

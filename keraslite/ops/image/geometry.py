@@ -9,12 +9,13 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP, like_first
 from keraslite.core.shapes import Shape
 from keraslite.ops import numpy as np
 from keraslite.ops.image.filters import gaussian
-from keraslite.ops.image.layout import as_wide, check_choice, rounded, spatial_axes
+from keraslite.ops.image.layout import as_wide, rounded, spatial_axes
 from keraslite.ops.linalg import solve
 from keraslite.ops.nn.convolution import conv
 
@@ -105,7 +106,7 @@ def _interpolate(
 def _map_shape(
     inputs: Shape, coordinates: Shape, order: int, fill_mode: str, fill_value: float
 ) -> Shape:
-    check_choice("fill_mode", fill_mode, _FILL_MODES)
+    check_choice("", _FILL_MODES, fill_mode=fill_mode)
     if order not in (0, 1):
         raise ValueError(f"`order` must be 0 or 1; it is {order!r}.")
     if len(coordinates) < 2 or coordinates[0] not in (len(inputs), None):
@@ -158,8 +159,8 @@ def _same_shape(
     images: Shape, interpolation: str, fill_mode: str, fill_value: float, data_format: str | None
 ) -> Shape:
     spatial_axes(images, data_format)
-    check_choice("interpolation", interpolation, tuple(_ORDERS))
-    check_choice("fill_mode", fill_mode, _FILL_MODES)
+    check_choice("", _ORDERS, interpolation=interpolation)
+    check_choice("", _FILL_MODES, fill_mode=fill_mode)
     return tuple(images)
 
 

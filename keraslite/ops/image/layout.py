@@ -44,12 +44,6 @@ def with_sizes(images: Shape, axes: tuple[int, ...], sizes: tuple[int | None, ..
     return tuple(found)
 
 
-def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        listed = ", ".join(map(repr, allowed))
-        raise ValueError(f"`{name}` must be one of {listed}; it is {value!r}.")
-
-
 def two_numbers(name: str, value: object, least: int = 1) -> tuple[int, int]:
     """`value`, if it is two integers of at least `least`."""
     found = value if isinstance(value, (tuple, list)) else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import KEEP, like_first
 from keraslite.core.shapes import Shape, canonical_axis
@@ -12,7 +13,6 @@ from keraslite.ops import numpy as np
 from keraslite.ops.image import sampling
 from keraslite.ops.image.layout import (
     as_wide,
-    check_choice,
     rounded,
     spatial_axes,
     two_numbers,
@@ -20,7 +20,7 @@ from keraslite.ops.image.layout import (
 )
 from keraslite.ops.nn.sliding import cut, extend
 
-_INTERPOLATIONS = {
+INTERPOLATIONS = {
     "nearest": "nearest",
     "bilinear": "linear",
     "bicubic": "cubic",
@@ -45,8 +45,8 @@ def _resize_shape(
     fill_value: float,
     data_format: str | None,
 ) -> Shape:
-    check_choice("interpolation", interpolation, tuple(_INTERPOLATIONS))
-    check_choice("fill_mode", fill_mode, ("constant",))
+    check_choice("", INTERPOLATIONS, interpolation=interpolation)
+    check_choice("", ("constant",), fill_mode=fill_mode)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("Only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` may be set.")
     return with_sizes(images, spatial_axes(images, data_format), two_numbers("size", size))
@@ -100,7 +100,7 @@ def resize(
         images = _crop(images, axes, size)
     elif pad_to_aspect_ratio:
         images = _pad(images, axes, size, fill_value)
-    kernel = _INTERPOLATIONS[interpolation]
+    kernel = INTERPOLATIONS[interpolation]
     if kernel == "nearest":
         for axis, new in zip(axes, size, strict=True):
             images = sampling.nearest(images, axis, new)
@@ -150,7 +150,7 @@ def _scale_and_translate_shape(
     method: str,
     antialias: bool = True,
 ) -> Shape:
-    check_choice("method", method, tuple(_METHODS))
+    check_choice("", _METHODS, method=method)
     if len(output_shape) != len(images):
         raise ValueError(
             f"`output_shape` must have one size for each of the {len(images)} axes of `images`; "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core import dtypes
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor, TensorLike, composite
 from keraslite.core.promotion import DtypeRule
 from keraslite.core.shapes import Shape, common
@@ -170,11 +171,7 @@ def ctc_decode(
 def _check_decoding(
     inputs: Shape, lengths: Shape, strategy: str, beam_width: int, top_paths: int
 ) -> None:
-    if strategy not in ("greedy", "beam_search"):
-        raise ValueError(
-            "ops.ctc_decode: `strategy` must be 'greedy' or 'beam_search'. Received: "
-            f"strategy={strategy!r}"
-        )
+    check_choice("ops.ctc_decode: ", ("greedy", "beam_search"), strategy=strategy)
     if len(inputs) != 3 or len(lengths) != 1:
         raise ValueError(
             "ops.ctc_decode: `inputs` must have the shape (batch, time, classes), and "

@@ -7,7 +7,7 @@ from typing import Any
 from keraslite.backend import engine
 from keraslite.core import dtypes
 from keraslite.core.errors import unexpected_arguments
-from keraslite.core.op import Tensor, TensorLike, composite, kernel
+from keraslite.core.op import Tensor, TensorLike, composite, kernel, plain
 from keraslite.core.promotion import DtypeRule
 from keraslite.core.shapes import Shape, canonical_axis
 from keraslite.ops import numpy as np
@@ -53,7 +53,7 @@ def one_hot(
         >>> keras.ops.one_hot([0, 2], 3)
         [[1., 0., 0.], [0., 0., 1.]]
     """
-    found = _one_hot(x, num_classes, axis, dtypes.standardize_dtype(dtype))
+    found = _one_hot(x, plain(num_classes), axis, dtypes.standardize_dtype(dtype))
     return engine.to_sparse(found) if sparse else found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keraslite.config import standardize_data_format
+from keraslite.core.errors import check_choice
 from keraslite.core.op import Tensor
 from keraslite.core.shapes import Shape
 
@@ -45,8 +46,7 @@ def check_padding(padding: str) -> str:
     if padding in ("valid", "same"):
         return padding
     found = padding.lower() if isinstance(padding, str) else padding
-    if found not in ("valid", "same"):
-        raise ValueError(f"`padding` must be 'valid' or 'same'; it is {padding!r}.")
+    check_choice("", ("valid", "same"), padding=found)
     return found
 
 

@@ -144,7 +144,7 @@ class ArraySource(Source):
 
     def in_memory(self) -> Batch:
         # Files that are mapped into memory may be larger than it.
-        kept = [x if type(x) is np.ndarray else None for x in self._leaves]
+        kept = [x if type(x) is np.ndarray or engine.is_tensor(x) else None for x in self._leaves]
         return tree.unflatten(self._spec, kept)
 
 

@@ -58,10 +58,11 @@ class Source(abc.ABC):
     def close(self) -> None:  # noqa: B027
         """End what the source has started; a later pass starts it again."""
 
-    def ran_dry(self, got: int, expected: int) -> None:
-        """Warn that a pass ended early."""
+    def ran_dry(self, got: int, expected: int | None) -> None:
+        """Warn that a pass ended early, or had no batch at all."""
+        steps = f"{got} of {expected} steps" if expected else "no batch for another pass"
         warnings.warn(
-            f"The data ran dry: got {got} of {expected} steps. Give data for "
+            f"The data ran dry: got {steps}. Give data for "
             "`steps_per_epoch * epochs` batches, or repeat them (`dataset.repeat()`, "
             "`itertools.cycle`).",
             stacklevel=2,

@@ -17,7 +17,7 @@ def _reduction(native: Callable[..., torch.Tensor]) -> Callable[..., torch.Tenso
     """
 
     def kernel(x: torch.Tensor, axis: Axis = None, keepdims: bool = False) -> torch.Tensor:
-        if axis == ():
+        if isinstance(axis, tuple) and not axis:
             return native(x.unsqueeze(-1), -1, False)
         return native(x, axis, keepdims)
 
@@ -36,11 +36,8 @@ def sum_(x, axis, keepdims):
 
 @_reduction
 def prod(x, axis, keepdims):
-    if axis is None:
-        axis = tuple(range(x.ndim))
-    elif isinstance(axis, int):
-        axis = (axis,)
-    for a in sorted((a % x.ndim for a in axis), reverse=True):
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted((a % x.ndim for a in axes), reverse=True):
         x = torch.prod(x, a, keepdims, dtype=x.dtype)
     return x
 

@@ -102,7 +102,8 @@ def split(
 
 
 def full(shape: Sequence[int], fill_value: Any, dtype: str) -> torch.Tensor:
-    if isinstance(fill_value, torch.Tensor):
+    if type(fill_value) not in tensors.NUMBERS:
+        fill_value = tensors.convert(fill_value)
         return fill_value.to(DTYPES[dtype]).expand(tuple(shape)).clone()
     return torch.full(shape, fill_value, dtype=DTYPES[dtype], device=tensors.device())
 
