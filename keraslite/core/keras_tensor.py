@@ -107,6 +107,14 @@ class KerasTensor(TensorOperators):
             f"{what}. Use `keraslite.ops` on it, or put the code into the `call` of a Layer."
         )
 
+    def __eq__(self, other: Any) -> Any:
+        # As in Keras: `x in tensors` and `tensors.index(x)` ask whether it is the same one.
+        if other is None or isinstance(other, KerasTensor):
+            return self is other
+        return super().__eq__(other)
+
+    __hash__ = object.__hash__
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise self._no_value("turned into a NumPy array")
 

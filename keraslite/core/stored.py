@@ -24,13 +24,24 @@ class Stored(abc.ABC):
     shape: tuple[int, ...]
     dtype: np.dtype
 
+    _ahead: np.ndarray | None = None
+
     @abc.abstractmethod
+    def _read(self) -> np.ndarray:
+        """See `read`."""
+
     def read(self) -> np.ndarray:
         """The values, in new memory that nobody else uses.
 
         Raises:
             DamagedFileError: if they are not what was written.
         """
+        array, self._ahead = self._ahead, None
+        return self._read() if array is None else array
+
+    def read_ahead(self) -> None:
+        """Do now what the next `read` would do."""
+        self._ahead = self.read()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.read()

@@ -214,6 +214,9 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
         Raises:
             ValueError: if the shape differs.
         """
+        if isinstance(value, Stored) and value.dtype == dtypes.numpy_dtype(self.dtype):
+            # Not `convert`, which copies.
+            value = engine.read(engine.adopt(value.read(), self.dtype, False, self.path))
         value = self._check_value(value)
         # A symbolic value only says that an assignment will happen.
         if not isinstance(value, KerasTensor):

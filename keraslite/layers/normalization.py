@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
+from keraslite.core.shapes import canonical_axes
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.options import (
     WeightedLayer,
@@ -13,6 +14,8 @@ from keraslite.layers.options import (
     known_size,
     own_arguments,
 )
+from keraslite.ops.core import widened
+from keraslite.ops.nn.normalization import along
 
 HALVES = ("float16", "bfloat16")
 
@@ -205,20 +208,31 @@ class LayerNormalization(ScaledNormalization):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        # Keras writes this in its configs; True is another layer, `RMSNormalization`.
-        if kwargs.pop("rms_scaling", False):
-            raise NotImplementedError("LayerNormalization: `rms_scaling` is not available.")
+        # An old option of Keras, which its configs have: divide by the deviation only.
+        rms_scaling = bool(kwargs.pop("rms_scaling", False))
         axis = check_axes(self, axis)
         self._construct(own_arguments(locals()))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rms_scaling": False}
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
     get_config._derived = True  # type: ignore[attr-defined]
 
     def build(self, input_shape: Any) -> None:
-        self._add_scaling(sizes_along(self, input_shape))
+        shape = sizes_along(self, input_shape)
+        if self.rms_scaling:
+            self.gamma = self._add("gamma", shape, autocast=False)
+        else:
+            self._add_scaling(shape)
 
     def call(self, inputs: Any) -> Any:
+        if self.rms_scaling:
+            return self._scaled_only(inputs)
         x = ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
         return ops.cast(x, self.compute_dtype)
+
+    def _scaled_only(self, inputs: Any) -> Any:
+        x = widened(inputs)
+        axes = canonical_axes(self.axis, len(x.shape))
+        scale = ops.rsqrt(ops.var(x, axis=axes, keepdims=True) + self.epsilon)
+        return ops.cast(x * scale * along(x, axes, self.gamma), self.compute_dtype)

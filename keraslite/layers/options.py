@@ -110,7 +110,10 @@ def check_indices(layer: Layer, indices: Any, size: int, option: str) -> None:
 
 
 def check_axes(layer: Layer, axis: Any) -> Any:
-    """`axis`, which must be an integer or several; several become a list."""
+    """`axis`, which must be an integer or several; several become a list.
+
+    Their order is that of the sizes of weights, also in files of Keras, which sorts them.
+    """
     found = list(axis) if isinstance(axis, (list, tuple)) else axis
     for value in found if isinstance(found, list) else [found]:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
@@ -118,7 +121,7 @@ def check_axes(layer: Layer, axis: Any) -> Any:
                 f"{type(layer).__name__}: `axis` must be an integer or a list of integers. "
                 f"Received: {axis!r}"
             )
-    return found
+    return sorted(found) if isinstance(found, list) else found
 
 
 def check_equal(layer: Layer, what: str, sizes: dict[str, int | None]) -> None:

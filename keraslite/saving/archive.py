@@ -67,22 +67,18 @@ class Writer:
 class Reader:
     """A checked archive. Members are read on demand and verified as they are read.
 
-    Args:
-        path: of the file.
-        whole: whether a sealed one is verified before anything is read.
-
     Raises:
         FileNotFoundError: if there is none.
         UnsafeModelError: for members that no archive needs.
         DamagedFileError: for anything that is no complete zip file.
     """
 
-    def __init__(self, path: str, whole: bool = False) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self._open = contextlib.ExitStack()
         try:
             self._size = os.path.getsize(path)
-            self._file = self._open.enter_context(seal.opened(path, whole))
+            self._file = self._open.enter_context(seal.opened(path))
             _check_directory(path)
             self._zip = self._open.enter_context(zipfile.ZipFile(self._file))
         except FileNotFoundError:

@@ -55,11 +55,11 @@ _WITHOUT_PLUGINS = _WithoutPlugins()
 
 
 @contextlib.contextmanager
-def open_weights(source: str | IO[bytes], path: str, whole: bool = False) -> Iterator[h5py.File]:
+def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
     """The checked HDF5 file in `source`; `path` is its name in messages.
 
     Its attribute `sealed` tells whether its bytes are compared with the checksums of a seal;
-    parts of an archive are by the archive. With `whole`, they are before anything is read.
+    parts of an archive are by the archive.
 
     Raises:
         UnsafeModelError: for links and data outside of the file, and false sizes.
@@ -68,7 +68,7 @@ def open_weights(source: str | IO[bytes], path: str, whole: bool = False) -> Ite
     with contextlib.ExitStack() as stack:
         try:
             if isinstance(source, str):
-                opened = stack.enter_context(seal.opened(source, whole))
+                opened = stack.enter_context(seal.opened(source))
                 source = opened if isinstance(opened, seal.Checked) else source
             file = stack.enter_context(_opened(source))
         except DamagedFileError:
@@ -197,8 +197,7 @@ class StoredArray(Stored):
             name = dataset.attrs.get("dtype")
             self.dtype = dataset.dtype if name is None else _own_type(name, dataset.dtype)
 
-    def read(self) -> np.ndarray:
-        """See `Stored.read`."""
+    def _read(self) -> np.ndarray:
         name = self._dataset.name
         with _named(short(repr(name), 160)), _reading(self._path):
             array = new_array(self.shape, self._dataset.dtype)

@@ -234,7 +234,7 @@ def _load_archive(archive: Reader | FolderReader, make: Callable[[Any, int], Any
     with archive.member(WEIGHTS) as weights:
         model = make(config, archive.size(WEIGHTS))
         _read_assets(model, archive)
-        read_weights(model, weights, archive.path)
+        read_weights(model, weights, archive.path, new=True)
     return model
 
 
@@ -249,7 +249,7 @@ def _load_safetensors(path: str, make: Callable[[Any, int], Any], newer: list[st
             "`model.load_weights(path)`."
         )
     model = make(checked_json(metadata["config"], path, "config"), os.path.getsize(path))
-    read_safetensors(model, path)
+    read_safetensors(model, path, new=True)
     return model
 
 
@@ -367,7 +367,7 @@ def load_weights(
 
     with loading(path):
         if path.endswith(".keras"):
-            with Reader(path, whole=True) as archive, archive.member(WEIGHTS) as weights:
+            with Reader(path) as archive, archive.member(WEIGHTS) as weights:
                 read_weights(model, weights, path, skip_mismatch)
         elif path.endswith(".weights.h5"):
             read_weights(model, path, path, skip_mismatch)

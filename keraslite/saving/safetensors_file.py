@@ -142,8 +142,7 @@ class _Tensor(Stored):
         self.dtype = dtypes.numpy_dtype(_NUMPY[entry["dtype"]])
         self._start = start + entry["data_offsets"][0]
 
-    def read(self) -> np.ndarray:
-        """See `Stored.read`."""
+    def _read(self) -> np.ndarray:
         array = new_array(self.shape, self.dtype)
         with open(self._path, "rb") as file:
             file.seek(self._start)
@@ -217,8 +216,11 @@ def _are_counts(values: Any) -> bool:
     return isinstance(values, list) and all(type(n) is int and 0 <= n < 2**48 for n in values)
 
 
-def read_safetensors(model: Any, path: str, skip_mismatch: bool = False) -> None:
-    """Assign the variables of a model from a file that `write_safetensors` wrote."""
+def read_safetensors(model: Any, path: str, skip_mismatch: bool = False, new: bool = False) -> None:
+    """Assign the variables of a model from a file that `write_safetensors` wrote.
+
+    See `read_weights`.
+    """
     _, tensors = read_header(path)
     numbers: dict[str, str] = {}
     for where, saveable in walk(model):
@@ -232,4 +234,4 @@ def read_safetensors(model: Any, path: str, skip_mismatch: bool = False) -> None
             tree.put(numbers.get(name, f"{above}/vars/{last}"), tensor)
         except (KeyError, ValueError) as error:
             raise damaged(path, f"tensor {short(name, 160)!r} is there twice") from error
-    assign_weights(model, tree, path, skip_mismatch)
+    assign_weights(model, tree, path, skip_mismatch, new)

@@ -53,8 +53,9 @@ def is_whole(file: IO[bytes]) -> bool | None:
     """Whether a file is as it was when it was sealed; None for one that has no seal."""
     place = _place_in_text(file)
     if place is not None:
+        valid = _digits(_without_digits(file, place)), _digits_before_tables(file, place)
         file.seek(place)
-        return file.read(len(_ZEROS)) == _digits(_without_digits(file, place))
+        return file.read(len(_ZEROS)) in valid
     try:
         checked = Checked.of(file, "")
         if checked is None:
@@ -77,12 +78,8 @@ def check(file: IO[bytes], path: str) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: str, whole: bool = False) -> Iterator[IO[bytes]]:
+def opened(path: str) -> Iterator[IO[bytes]]:
     """The file at `path`, which is `Checked` if it is sealed.
-
-    Args:
-        path: of the file.
-        whole: whether all of it is checked before anything is read.
 
     Raises:
         DamagedFileError: for what is read and is not what was sealed.
@@ -93,8 +90,6 @@ def opened(path: str, whole: bool = False) -> Iterator[IO[bytes]]:
             yield file
             return
         with checked:
-            if whole:
-                checked.check()
             yield checked  # type: ignore[misc]
         if checked.failed:  # perhaps a library in between took the error for its own
             raise _changed(path)
@@ -156,9 +151,13 @@ class Checked(Part):
         count = -(-size // (block + 4))
         file.seek(max(size - 4 * count, 0))
         table = file.read(4 * count)
-        if end[len(_MARK) :] != _digits(table):
+        if end[len(_MARK) :] == _digits(table):
+            return cls(file, size - 4 * count, path, table)
+        if end[len(_MARK) :] != _digits_before_tables(file, size + len(_MARK)):
             raise _changed(path)
-        return cls(file, size - 4 * count, path, table)
+        found = cls(file, size, path, b"")
+        found._known = bytearray(b"\1") * -(-size // found._block)
+        return found
 
     def __init__(self, file: IO[bytes], size: int, path: str, table: bytes) -> None:
         super().__init__(file, 0, size)
@@ -228,7 +227,20 @@ def _digits(data: bytes) -> bytes:
     return b"%08x" % zlib.crc32(data)
 
 
-def _sum(block: memoryview) -> bytes:
+def _digits_before_tables(file: IO[bytes], place: int) -> bytes:
+    """Args: place: of the digits."""
+    sums = b""
+    for start in range(0, file.seek(0, os.SEEK_END), _BLOCK):
+        file.seek(start)
+        block = bytearray(file.read(_BLOCK))
+        begin, end = max(0, place - start), min(place + len(_ZEROS) - start, len(block))
+        if begin < end:
+            block[begin:end] = _ZEROS[: end - begin]
+        sums += _sum(block)
+    return _digits(sums)
+
+
+def _sum(block: memoryview | bytearray) -> bytes:
     return zlib.crc32(block).to_bytes(4, "little")
 
 

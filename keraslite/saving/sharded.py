@@ -124,12 +124,8 @@ def _is_plain(name: Any) -> bool:
 
 
 @contextlib.contextmanager
-def open_shards(path: str, whole: bool = False) -> Iterator[Tree]:
+def open_shards(path: str) -> Iterator[Tree]:
     """The checked arrays of all files of an index, each read when it is needed.
-
-    Args:
-        path: of the index.
-        whole: whether all files are compared with their seals before anything is read.
 
     Raises:
         FileNotFoundError: names the file that is missing.
@@ -161,7 +157,7 @@ def open_shards(path: str, whole: bool = False) -> Iterator[Tree]:
             # A part that a crash kept from its place is still where it began.
             first = index.with_name(f"{staged}_{name.rpartition('_')[2]}")
             where = str(first if staged and first.exists() else index.with_name(name))
-            root = stack.enter_context(open_weights(where, where, whole))
+            root = stack.enter_context(open_weights(where, where))
             make = functools.partial(StoredArray, path=where, sealed=root.sealed)
             try:
                 tree_of(root, make, tree)
@@ -172,5 +168,5 @@ def open_shards(path: str, whole: bool = False) -> Iterator[Tree]:
 
 def read_shards(model: Any, path: str, skip_mismatch: bool = False) -> None:
     """Assign the variables of a model from the files of an index."""
-    with open_shards(path, whole=True) as tree:
+    with open_shards(path) as tree:
         assign_weights(model, tree, path, skip_mismatch)

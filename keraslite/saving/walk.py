@@ -110,8 +110,7 @@ class _Held(Stored):
         fits = spare is not None and (spare.shape, spare.dtype) == (self.shape, self.dtype)
         self._value = engine.hold(variable._storage, spare._value if fits else None)
 
-    def read(self) -> np.ndarray:
-        """See `Stored.read`."""
+    def _read(self) -> np.ndarray:
         return engine.to_numpy(self._value)
 
 

@@ -10,6 +10,7 @@ import h5py
 
 from keraslite.core.errors import short
 from keraslite.saving.hdf5 import open_weights, read_variables, write_variables
+from keraslite.saving.tree import leaves
 from keraslite.saving.walk import own_store, walk
 
 # State that some versions of Keras write and none needs.
@@ -26,7 +27,11 @@ def write_weights(model: Any, file: IO[bytes]) -> None:
 
 
 def read_weights(
-    model: Any, source: str | IO[bytes], path: str, skip_mismatch: bool = False
+    model: Any,
+    source: str | IO[bytes],
+    path: str,
+    skip_mismatch: bool = False,
+    new: bool = False,
 ) -> None:
     """Assign the variables of a model from a file that `write_weights` or Keras wrote.
 
@@ -35,17 +40,20 @@ def read_weights(
         source: the file.
         path: its name in messages.
         skip_mismatch: leave layers alone whose variables do not fit, with a warning.
+        new: whether the model was made for this file. If not, everything is read, which
+            takes the memory, before anything is assigned.
 
     Raises:
         ValueError: names the layers that are missing on either side, or the variable
-            whose shape does not fit. Nothing is assigned in these cases.
+            whose shape does not fit, or what is damaged. Nothing is assigned in these cases.
     """
-    # A file that is damaged changes nothing either.
-    with open_weights(source, path, whole=True) as root:
-        assign_weights(model, root, path, skip_mismatch)
+    with open_weights(source, path) as root:
+        assign_weights(model, root, path, skip_mismatch, new)
 
 
-def assign_weights(model: Any, root: Any, path: str, skip_mismatch: bool = False) -> None:
+def assign_weights(
+    model: Any, root: Any, path: str, skip_mismatch: bool = False, new: bool = False
+) -> None:
     """`read_weights` from an open file, or from a `Tree` that reads like one."""
     found = list(walk(model))
     groups = {where: _own_group(root, where) for where, _ in found}
@@ -60,13 +68,20 @@ def assign_weights(model: Any, root: Any, path: str, skip_mismatch: bool = False
         raise ValueError(_listed(path, model, problems))
     if problems:
         warnings.warn(_listed(path, model, problems), stacklevel=4)
+    stores: list[tuple[Any, Mapping[str, Any]]] = []
     for where, saveable in found:
         group = groups[where]
         if group is None or not hasattr(saveable, "load_own_variables"):
             continue
         if skip_mismatch and (_misfits(saveable, group, where) or _lacks(saveable, group)):
             continue
-        saveable.load_own_variables(read_variables(group, path, getattr(root, "sealed", False)))
+        stores.append((saveable, read_variables(group, path, getattr(root, "sealed", False))))
+    if not new:
+        for _, store in stores:
+            for _, array in leaves(store):
+                array.read_ahead()
+    for saveable, store in stores:
+        saveable.load_own_variables(store)
 
 
 def _vars(path: str) -> str:

@@ -113,7 +113,8 @@ ROWS = [
         "BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 1.2, "dmax": 0.5}}, IMAGE
     ),
     Row("LayerNormalization", {"epsilon": 1e-5}, STEPS),
-    Row("LayerNormalization", {"axis": [1, 2], "center": False}, STEPS, fixed=(1, 2)),
+    Row("LayerNormalization", {"axis": [2, 1], "center": False}, STEPS, fixed=(1, 2)),
+    Row("LayerNormalization", {"rms_scaling": True}, STEPS),
     Row("Embedding", {"input_dim": 7, "output_dim": 3}, ((2, 5),), integers=7),
     Row("Dropout", {"rate": 0.4}, STEPS),
     Row("GaussianNoise", {"stddev": 0.3}, STEPS),

@@ -68,3 +68,22 @@ def test_inputs_of_graphs() -> None:
     assert [id(x) for x in sources(b)] == [id(b)]
     layer = layers.InputLayer((3,), batch_size=4)
     assert layer.batch_shape == (4, 3) == layer.get_config()["batch_shape"]
+
+
+@pytest.mark.parametrize("k", [keraslite, keras], ids=["keraslite", "keras"])
+def test_weights_by_position(k: Any) -> None:
+    """`add_weight(shape, initializer, dtype)`; all else, and the name first of all, by name."""
+    layer = k.layers.Layer()
+    weight = layer.add_weight((2,), "ones", "float16", name="w", trainable=False)
+    assert (weight.name, tuple(weight.shape), weight.dtype) == ("w", (2,), "float16")
+    with pytest.raises(ValueError, match="name"):
+        layer.add_weight("w", (2,))
+    assert k.layers.Embedding(5, 3).compute_output_spec(k.KerasTensor((2,), "int32")).shape == (
+        2,
+        3,
+    )
+    model = k.Sequential([k.Input((2,)), k.layers.Dense(3)])
+    assert tuple(model.call(np.ones((1, 2), "float32")).shape) == (1, 3)
+    narrow = k.layers.Discretization(bin_boundaries=[70000.0], dtype="mixed_float16")
+    found = k.ops.convert_to_numpy(narrow(np.array([69999.0, 70001.0], "float32")))
+    np.testing.assert_array_equal(found, [0, 1])

@@ -121,6 +121,34 @@ def test_projected_attention_masks(name: str, args: tuple, scores: bool) -> None
     assert_equal(ours, theirs, normal(2, 3, 5), normal(2, 4, 5), **call)
 
 
+@pytest.mark.parametrize("scores", [False, True])
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3, 3), (2, 2, 3, 3)], ids=str)
+def test_masks_of_attention_of_any_rank(shape: tuple, scores: bool) -> None:
+    mask = RNG.uniform(size=shape) > 0.4
+    ours, theirs = both("MultiHeadAttention", 2, 3)
+    call = {"attention_mask": mask, "return_attention_scores": scores}
+    assert_equal(ours, theirs, normal(2, 3, 5), normal(2, 3, 5), **call)
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_masked_queries_see_nothing(scores: bool) -> None:
+    """In Keras the mask that came with the query tensor counts, and an argument does not."""
+    found = []
+    for k in (keras, keraslite):
+        embed = k.layers.Embedding(4, 5, mask_zero=True)
+        embed.build()
+        attend = k.layers.MultiHeadAttention(2, 3)
+        attend.build((2, 3, 5), (2, 3, 5))
+        for i, variable in enumerate([*embed.weights, *attend.weights]):
+            variable.assign(np.random.default_rng(i).normal(size=variable.shape))
+        ids = np.array([[1, 0, 2], [3, 3, 0]])
+        value = k.ops.convert_to_tensor(np.ones((2, 3, 5), "float32"))
+        outputs = attend(embed(ids), value, return_attention_scores=scores)
+        found.append([k.ops.convert_to_numpy(x) for x in k.tree.flatten(outputs)])
+    for theirs, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_masks_go_through_attention_and_noise() -> None:
     x = np.array([[1, 2, 0], [3, 0, 0]])
     embedded = layers.Embedding(4, 5, mask_zero=True)(x)

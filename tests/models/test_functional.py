@@ -154,6 +154,8 @@ def test_the_output_of_a_layer_used_twice_is_that_of_its_first_call() -> None:
     outputs = layer(first), layer(second)
     assert layer.input is first
     assert layer.output is outputs[0]
+    assert second in [first, second] and [first, second].index(second) == 1
+    assert keraslite.Model(first, layer.output).layers[1] is layer
 
 
 # Freezing ------------------------------------------------------------------------------

@@ -132,6 +132,34 @@ def test_in_a_functional_model(k: Any) -> None:
     assert len(model.weights) == 2
 
 
+@BOTH
+def test_lengths_are_for_the_layers_to_judge(k: Any) -> None:
+    """A stack takes other lengths than the first one that it saw: each layer knows its own."""
+
+    class Block(k.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stack = k.Sequential([dense(k, "a", 4), k.layers.ReLU()])
+
+        def call(self, x: Any) -> Any:
+            return self.stack(x)
+
+    x = k.Input((None, 3))
+    model = k.Model(x, Block()(x))
+    assert model.output_shape == (None, None, 4)
+    for stack in (model, k.Sequential([k.Input((5, 3)), dense(k, "b", 4)])):
+        for length in (5, 7):
+            assert stack(k.ops.ones((2, length, 3))).shape == (2, length, 4)
+
+
+@BOTH
+def test_stacks_count_among_the_names_of_models(k: Any) -> None:
+    k.utils.clear_session(free_memory=False)
+    stack = k.Sequential([k.Input((3,)), dense(k, "a")])
+    stack.add(dense(k, "b"))
+    assert k.Model(stack.inputs, stack.outputs).name == "functional_2"
+
+
 def test_clone_of_a_stack_that_data_built() -> None:
     def build(k: Any) -> Any:
         model = k.Sequential([dense(k, "a", 3), dense(k, "b")], name="s")

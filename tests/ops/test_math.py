@@ -11,6 +11,7 @@ import pytest
 
 import keraslite
 from keraslite import ops
+from keraslite.backend import engine
 from keraslite.core.keras_tensor import KerasTensor
 
 _rng = np.random.default_rng(17)
@@ -242,6 +243,21 @@ def test_edges() -> None:
         _np(ops.segment_max(data, places, 2)), [[2, np.nan], [-np.inf, -np.inf]]
     )
     np.testing.assert_array_equal(_np(ops.segment_min(data, places, 1)), [[1, np.nan]])
+    three = ops.convert_to_tensor(np.float32([1, 2, 3]))
+    # What NumPy and `math` give for one number does not widen a tensor, nor does True.
+    numbers = [True] if np.float64 in engine.tensor_types else [True, np.float64(2)]
+    for number in numbers:
+        for found in (ops.subtract(three, number), ops.multiply(number, three)):
+            assert ops.dtype(found) == "float32"
+    for shape in (np.array([3, 1]), ops.convert_to_tensor([3, 1]), [np.int64(3), 1]):
+        assert ops.reshape(three, shape).shape == ops.zeros(shape).shape == (3, 1)
+    for axis in (0, np.int64(0)):
+        np.testing.assert_allclose(_np(ops.std(three, axis)), 0.8164966, rtol=1e-5)
+    with pytest.raises(ValueError, match="axis"):
+        ops.prod(three, axis=5)
+    with pytest.raises(ValueError, match="numbers"):
+        ops.convert_to_tensor([None, 1.0], dtype="float32")
+    np.testing.assert_array_equal([_np(v) for v in keraslite.Variable([1.0, 2.0])], [1, 2])
     x = np.linspace(-6, 6, 50).astype("float32")
     wanted = [math.erfc(v) for v in x.tolist()]
     np.testing.assert_allclose(_np(ops.erfc(x)), wanted, rtol=1e-4)

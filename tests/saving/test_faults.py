@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,21 @@ def test_damage_is_named_and_never_loads(tmp_path: Path, name: str, changes: obj
     found = faults.damage(tmp_path, name, changes)
     assert set(found) <= {"named", "right"}
     assert found["named"] >= 0.9 * found.total()
+
+
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors", "m.keras"])
+def test_a_damaged_file_changes_no_weights(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    made = faults.model(3.0)
+    faults.save(made, path)
+    data = bytearray(path.read_bytes())
+    place = data.rindex(made.optimizer.variables[-1].numpy().tobytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    other = faults.model(7.0)
+    with pytest.raises(ValueError, match="damaged"):
+        other.load_weights(path)
+    assert faults.same(faults.content(other), faults.content(faults.model(7.0)))
 
 
 @pytest.mark.skipif(engine.capabilities.trainable, reason="one engine is enough")
@@ -123,6 +139,22 @@ def test_seals(tmp_path: Path) -> None:
                 assert not seal.is_whole(file)
                 file.seek(place % path.stat().st_size)
                 file.write(old)
+
+
+@pytest.mark.parametrize("size", [0, 100, seal._BLOCK - 3, 2 * seal._BLOCK + 5])
+def test_seals_without_a_table(tmp_path: Path, size: int) -> None:
+    """Those of earlier files: one checksum of the checksums of all blocks."""
+    blank = os.urandom(size) + seal.BLANK.encode()
+    blocks = [blank[i : i + seal._BLOCK] for i in range(0, len(blank), seal._BLOCK)]
+    sums = b"".join(zlib.crc32(block).to_bytes(4, "little") for block in blocks)
+    whole = blank[:-8] + b"%08x" % zlib.crc32(sums)
+    path = tmp_path / "file"
+    path.write_bytes(whole)
+    with seal.opened(str(path)) as file:
+        assert file.read() == blank[:size]
+    path.write_bytes(bytes([whole[0] ^ 4]) + whole[1:])
+    with open(path, "rb") as file:
+        assert not seal.is_whole(file)
 
 
 # In the background -----------------------------------------------------------------------

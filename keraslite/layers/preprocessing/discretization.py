@@ -9,7 +9,7 @@ import numpy as np
 from keraslite import ops
 from keraslite.backend.foreign import host_array
 from keraslite.core import dtypes
-from keraslite.layers.preprocessing.base import Adaptable, EncodingLayer, is_float_policy
+from keraslite.layers.preprocessing.base import Adaptable, EncodingLayer
 
 
 class Discretization(Adaptable, EncodingLayer):
@@ -52,7 +52,8 @@ class Discretization(Adaptable, EncodingLayer):
                 f"Discretization: `num_bins` must not be negative. Received: num_bins={num_bins}"
             )
         self._set_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
-        self.autocast = is_float_policy(self)
+        # Half precision cannot tell near boundaries apart.
+        self.autocast = False
         self.num_bins = num_bins
         self.epsilon = epsilon
         self._given = bin_boundaries is not None
@@ -77,7 +78,7 @@ class Discretization(Adaptable, EncodingLayer):
 
     @property
     def input_dtype(self) -> str:
-        """Floats are compared in 32 bits at least: 16 cannot tell near boundaries apart."""
+        """The dtype that a model gives it: 32 bits at least."""
         return dtypes.promote(self.compute_dtype, "float32")
 
     @property

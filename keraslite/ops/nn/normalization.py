@@ -82,7 +82,7 @@ def moments(
     return tuple(_narrow(m, dtype) for m in found)
 
 
-def _along(x: Tensor, axes: tuple[int, ...], parameter: Tensor) -> Tensor:
+def along(x: Tensor, axes: tuple[int, ...], parameter: Tensor) -> Tensor:
     """A parameter with the sizes of `x` along `axes`, shaped to broadcast against `x`."""
     rank = len(x.shape)
     if axes == tuple(range(rank - len(axes), rank)):
@@ -165,7 +165,7 @@ def batch_normalization(
     shift = -mean * factor
     if offset is not None:
         shift = shift + offset
-    return x * _along(x, axes, factor) + _along(x, axes, shift)
+    return x * along(x, axes, factor) + along(x, axes, shift)
 
 
 def _scaled_shape(
@@ -186,8 +186,8 @@ def _shared_layer_normalization(
     mean, variance = _native_moments(wide, axes, True)
     found = _narrow((wide - mean) * _rsqrt(np.add(variance, epsilon)), dtype)
     if gamma is not None:
-        found = found * _along(x, axes, gamma)
-    return found if beta is None else found + _along(x, axes, beta)
+        found = found * along(x, axes, gamma)
+    return found if beta is None else found + along(x, axes, beta)
 
 
 _native_layer_normalization = kernel("layer_normalization", _shared_layer_normalization)
@@ -261,7 +261,7 @@ def _rms_normalization(
     wide, dtype = _wide(x)
     power = np.mean(np.square(wide), axes, keepdims=True)
     found = _narrow(wide * _rsqrt(np.add(power, epsilon)), dtype)
-    return found if scale is None else found * _along(x, axes, scale)
+    return found if scale is None else found * along(x, axes, scale)
 
 
 _native_rms_normalization = kernel("rms_normalization", _rms_normalization)

@@ -36,8 +36,9 @@ def sum_(x, axis, keepdims):
 
 @_reduction
 def prod(x, axis, keepdims):
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    for a in sorted((a % x.ndim for a in axes), reverse=True):
+    places = range(x.ndim)
+    axes = places if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted((places[a] for a in axes), reverse=True):
         x = torch.prod(x, a, keepdims, dtype=x.dtype)
     return x
 
