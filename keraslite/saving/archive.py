@@ -25,7 +25,7 @@ METADATA, CONFIG, WEIGHTS, ASSETS = (
     "assets/",
 )
 _MEMORY = 64 * 2**20  # larger members go through the disk
-_JSON_LIMIT = 24 * 2**20
+JSON_LIMIT = 24 * 2**20
 _RATIO, _SLACK, _SMALL = 10, 64 * 2**20, 4 * 2**20
 _DIRECTORY = 4 * 2**20  # bytes of the list of members, for tens of thousands of them
 _END_SIZE = 22
@@ -168,7 +168,7 @@ class Reader:
 
     def read_json(self, name: str) -> Any:
         """A JSON member, not nested deeper than any model is."""
-        text = self.read(name, _JSON_LIMIT)
+        text = self.read(name, JSON_LIMIT)
         return checked_json(text, self.path, name)
 
     @contextlib.contextmanager

@@ -52,7 +52,7 @@ def replacing(path: str | os.PathLike[str], sealed: bool = False) -> Iterator[IO
             os.fsync(file.fileno())
         os.chmod(name, _mode(target))
         os.replace(name, target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -120,12 +120,18 @@ def _mode(target: Path) -> int:
     """The permissions of the file that is replaced, or those of a new file."""
     if target.exists():
         return target.stat().st_mode & 0o777
+    return allowed(0o666)
+
+
+def allowed(mode: int) -> int:
+    """The permissions of something new that asks for `mode`."""
     mask = os.umask(0)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mode & ~mask
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
     if os.name != "posix":
         return  # Windows cannot open directories.
     descriptor = os.open(directory, os.O_RDONLY)

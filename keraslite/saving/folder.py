@@ -20,11 +20,18 @@ from typing import IO, Any
 
 from keraslite.core.errors import UnsafeModelError, short
 from keraslite.saving import seal
-from keraslite.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Reader, checked_json
-from keraslite.saving.commit import remove_left, replacing, writer
+from keraslite.saving.archive import (
+    ASSETS,
+    CONFIG,
+    JSON_LIMIT,
+    METADATA,
+    WEIGHTS,
+    Reader,
+    checked_json,
+)
+from keraslite.saving.commit import allowed, remove_left, replacing, sync_directory, writer
 from keraslite.saving.errors import DamagedFileError, damaged, refused
 
-_JSON_LIMIT = 24 * 2**20
 _RATIO, _SMALL = 10, 4 * 2**20
 _FILES, _DEPTH = 10_000, 8
 _SUMS = "crc32"
@@ -63,8 +70,8 @@ def replacing_folder(path: str) -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(".tmp", f"{beginning}{writer()}-", target.parent))
     try:
         yield made
-        made.chmod(0o777 & ~_umask())
-        _sync(made)
+        made.chmod(allowed(0o777))
+        sync_directory(made)
         if target.exists():
             if old.exists():
                 shutil.rmtree(old)
@@ -79,7 +86,7 @@ def replacing_folder(path: str) -> Iterator[Path]:
             text = f"Cannot write {path!r}: {error.strerror or error}.{kept}"
             raise type(error)(error.errno, text) from error
         raise
-    _sync(target.parent)
+    sync_directory(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -93,22 +100,6 @@ def _refuse_others(target: Path) -> None:
             f"{str(target)!r} is not a saved model, so it is not replaced. Choose another path, or "
             "remove it yourself."
         )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(directory: Path) -> None:
-    if os.name != "posix":
-        return  # Windows cannot open directories.
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class FolderWriter:
@@ -227,13 +218,13 @@ class FolderReader:
             raise self._refused(name, f"has {size:,} bytes; the limit is {limit:,}")
         with open(self._files[name], "rb") as file:
             data = file.read(limit + 1)
-        if name in getattr(self, "_sums", ()) and zlib.crc32(data) != self._sums[name]:
+        if name in self._sums and zlib.crc32(data) != self._sums[name]:
             raise damaged(self.path, f"{name!r} is not what was written")
         return data
 
     def read_json(self, name: str) -> Any:
         """A JSON file, not nested deeper than any model is."""
-        return checked_json(self.read(name, _JSON_LIMIT), self.path, name)
+        return checked_json(self.read(name, JSON_LIMIT), self.path, name)
 
     @contextlib.contextmanager
     def member(self, name: str) -> Iterator[str]:

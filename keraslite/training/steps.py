@@ -91,14 +91,10 @@ class Steps(Compilation):
 
     def _has_loss(self) -> bool:
         """Whether there is something to evaluate besides metrics."""
-        own = getattr(self.compute_loss, "__func__", None) is not Steps.compute_loss
-        return (
-            own
-            or self._compile_loss is not None
-            or bool(
-                self._collect_losses(self._step_layers())  # type: ignore[attr-defined]
-            )
-        )
+        if getattr(self.compute_loss, "__func__", None) is not Steps.compute_loss:
+            return True
+        own = self._collect_losses(self._step_layers())  # type: ignore[attr-defined]
+        return self._compile_loss is not None or bool(own)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the compiled metrics and return the values of all by name."""
