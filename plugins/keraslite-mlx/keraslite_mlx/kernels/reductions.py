@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, nan
 from typing import Any
 
 import mlx.core as mx
@@ -48,17 +49,29 @@ def _cumulate(cumulate: Callable[..., Array]) -> Callable[..., Array]:
     return run
 
 
-def _plain(reduce: Callable[..., Array]) -> Callable[..., Array]:
+def _plain(reduce: Callable[..., Array], of_nothing: float | None = None) -> Callable[..., Array]:
+    """`reduce`, which gives `of_nothing` for no values: MLX's CPU kernels may never end there."""
+
     def run(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return reduce(x, axis=axis, keepdims=keepdims)
+        if x.size or of_nothing is None:
+            return reduce(x, axis=axis, keepdims=keepdims)
+        axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+        gone = {n % x.ndim for n in axes}
+        sizes = enumerate(x.shape)
+        shape = [1 if i in gone else n for i, n in sizes if keepdims or i not in gone]
+        return mx.full(shape, of_nothing, x.dtype)
 
     return run
 
 
+#: Reductions of floats, and what is of no values.
+FLOATS = {"mean": nan, "var": nan, "std": nan, "logsumexp": -inf}
+
 KERNELS: dict[str, Callable[..., Any]] = {
-    **{name: widened(_kept(getattr(mx, name))) for name in ("sum", "prod")},
-    **{name: widened(_plain(getattr(mx, name))) for name in ("mean", "var", "std", "logsumexp")},
-    **{name: _plain(getattr(mx, name)) for name in ("max", "min", "any", "all")},
+    **{name: widened(_kept(_plain(getattr(mx, name), n))) for name, n in (("sum", 0), ("prod", 1))},
+    **{name: widened(_plain(getattr(mx, name), value)) for name, value in FLOATS.items()},
+    **{name: _plain(getattr(mx, name), n) for name, n in (("any", False), ("all", True))},
+    **{name: _plain(getattr(mx, name)) for name in ("max", "min")},
     **{name: _place(getattr(mx, name)) for name in ("argmax", "argmin")},
     **{name: widened(_cumulate(getattr(mx, name))) for name in ("cumsum", "cumprod")},
 }
