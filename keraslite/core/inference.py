@@ -7,7 +7,8 @@ sizes have smaller ones, because they are usually batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextvars
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keraslite.backend import TensorSpec, engine
@@ -18,6 +19,16 @@ from keraslite.core.scopes import StatelessScope
 # (leading sizes, other sizes) of the two passes. They lie so far apart that up to seven
 # halvings, as in a deep convolutional network, keep them apart.
 _PROBES = ((11, 97), (13, 257))
+
+
+# What stands for unknown batch sizes in the trace that runs.
+_leading: contextvars.ContextVar[int | None] = contextvars.ContextVar("leading", default=None)
+
+
+def known_sizes(shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    """A shape, with None for a batch size that belongs to a trace and to no data."""
+    probe = _leading.get()
+    return (None, *shape[1:]) if probe is not None and shape[:1] == (probe,) else tuple(shape)
 
 
 def _probe(shape: tuple[int | None, ...], sizes: tuple[int, int]) -> tuple[int, ...]:
@@ -76,10 +87,16 @@ def trace(fn: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         with StatelessScope():
             return fn(*call_args, **call_kwargs)
 
+    unknown = any(x.shape[:1] == (None,) for x in symbols)
+
     def attempt(sizes: tuple[int, int]) -> Any:
-        return engine.infer(
-            run, [TensorSpec(_probe(x.shape, sizes), x.dtype, x.ragged) for x in symbols]
-        )
+        token = _leading.set(sizes[0] if unknown else _leading.get())
+        try:
+            return engine.infer(
+                run, [TensorSpec(_probe(x.shape, sizes), x.dtype, x.ragged) for x in symbols]
+            )
+        finally:
+            _leading.reset(token)
 
     found = attempt(_PROBES[0])
     if any(None in x.shape for x in symbols):

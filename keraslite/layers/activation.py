@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import activations, ops
-from keraslite.layers.layer import Layer
-from keraslite.layers.options import WeightedLayer, own_arguments
+from keraslite.layers.options import WeightedLayer, WeightlessLayer, own_arguments
+
+__all__ = ["Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
-class Activation(Layer):
+class _Activation(WeightlessLayer):
+    _is_activation = True
+    supports_masking = True
+
+
+class Activation(_Activation):
     """Applies an activation function.
 
     Args:
@@ -19,19 +25,15 @@ class Activation(Layer):
         >>> keras.layers.Activation("relu")(np.array([-1.0, 2.0]))
     """
 
-    _is_activation = True
-
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
 
 
-class ReLU(Layer):
+class ReLU(_Activation):
     """`max(x, 0)`, with an optional ceiling, slope and threshold.
 
     Args:
@@ -39,8 +41,6 @@ class ReLU(Layer):
         negative_slope: slope below the threshold.
         threshold: where the linear part begins.
     """
-
-    _is_activation = True
 
     def __init__(
         self,
@@ -61,8 +61,6 @@ class ReLU(Layer):
         self.max_value = max_value
         self.negative_slope = negative_slope
         self.threshold = threshold
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return activations.relu(
@@ -73,14 +71,12 @@ class ReLU(Layer):
         )
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(_Activation):
     """`x` where it is positive, `negative_slope * x` elsewhere.
 
     Args:
         negative_slope: slope of the negative part.
     """
-
-    _is_activation = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
@@ -91,14 +87,12 @@ class LeakyReLU(Layer):
                 f"LeakyReLU: `negative_slope` must not be negative. Received: {negative_slope}"
             )
         self.negative_slope = negative_slope
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
 
-class ELU(Layer):
+class ELU(_Activation):
     """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
 
     Clevert et al., https://arxiv.org/abs/1511.07289
@@ -107,19 +101,15 @@ class ELU(Layer):
         alpha: scale of the negative part.
     """
 
-    _is_activation = True
-
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return activations.elu(inputs, alpha=self.alpha)
 
 
-class Softmax(Layer):
+class Softmax(_Activation):
     """Exponentials that sum to 1 along an axis.
 
     Args:
@@ -128,13 +118,9 @@ class Softmax(Layer):
     Call arguments: `inputs`, and `mask`: True where a value takes part.
     """
 
-    _is_activation = True
-
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
@@ -159,6 +145,7 @@ class PReLU(WeightedLayer):
     """
 
     _is_activation = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -173,7 +160,6 @@ class PReLU(WeightedLayer):
                 list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
             )
         self._construct(own_arguments(locals()))
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])

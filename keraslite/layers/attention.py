@@ -5,13 +5,16 @@ Vaswani et al., "Attention Is All You Need", https://arxiv.org/abs/1706.03762
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core.errors import describe
 from keraslite.core.serialization import serialize_value
+from keraslite.layers.constructors import takes
 from keraslite.layers.einsum_dense import EinsumDense
 from keraslite.layers.options import (
     WeightedLayer,
@@ -23,6 +26,8 @@ from keraslite.layers.options import (
 )
 from keraslite.layers.regularization import Dropout
 from keraslite.layers.rotary import RotaryEmbedding
+
+__all__ = ["MultiHeadAttention"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -45,9 +50,26 @@ class BaseAttention(WeightedLayer):
     #: Turns queries and keys by their positions; None leaves them.
     rotary_embedding: RotaryEmbedding | None = None
 
-    def _construct(self, arguments: dict[str, Any]) -> None:
-        rotary = arguments["kwargs"].pop("rotary_embedding", None)
-        super()._construct(arguments)
+    def __init__(
+        self,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        arguments = own_arguments(locals())
+        rotary = kwargs.pop("rotary_embedding", None)
+        self._construct(arguments)
         if rotary is not None:
             if not isinstance(rotary, RotaryEmbedding):
                 raise TypeError(
@@ -55,9 +77,9 @@ class BaseAttention(WeightedLayer):
                     f"Received: {describe(rotary)}"
                 )
             self.rotary_embedding = rotary
-        if self.sliding_window is not None:
-            check_positive(self, sliding_window=self.sliding_window)
-        check_rate(self, dropout=self.dropout)
+        if sliding_window is not None:
+            check_positive(self, sliding_window=sliding_window)
+        check_rate(self, dropout=dropout)
         self.supports_masking = True
 
     def _build_projections(
@@ -146,9 +168,8 @@ class BaseAttention(WeightedLayer):
                 f"Layer {self.name!r} ({type(self).__name__}): flash attention gives no scores. "
                 "Leave out `return_attention_scores`, or make the layer with flash_attention=False."
             )
-        mask = self._mask(
-            query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
-        )
+        masks = (query_mask, value_mask, key_mask)
+        mask = self._mask(query, key, masks, attention_mask, use_causal_mask)
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         if self.rotary_embedding is not None:
             q, k = self.rotary_embedding(q), self.rotary_embedding(k)
@@ -263,31 +284,20 @@ class BaseAttention(WeightedLayer):
         context = ops.einsum(f"{scores_spec},{''.join(values)}->{context_spec}", dropped, v)
         return context, weights
 
-    def _mask(
-        self,
-        query: Any,
-        key: Any,
-        query_mask: Any,
-        value_mask: Any,
-        key_mask: Any,
-        attention_mask: Any,
-        causal: bool,
-    ) -> Any:
-        """All masks as one of shape `(batch, T, S)`, True where a query sees a key."""
-        mask = None if attention_mask is None else ops.cast(attention_mask, "bool")
+    def _mask(self, query: Any, key: Any, masks: Any, attention_mask: Any, causal: bool) -> Any:
+        """All masks as one of shape `(batch, T, S)`, True where a query sees a key.
 
-        def combine(mask: Any, other: Any) -> Any:
-            return other if mask is None else ops.logical_and(mask, other)
-
+        `masks` are those of query, value and key.
+        """
+        query_mask, *hidden = (m if m is None else ops.cast(m, "bool") for m in masks)
+        found = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
         if query_mask is not None:
-            mask = combine(mask, ops.expand_dims(ops.cast(query_mask, "bool"), -1))
-        for given in (value_mask, key_mask):
-            if given is not None:
-                mask = combine(mask, ops.expand_dims(ops.cast(given, "bool"), -2))
+            found.append(ops.expand_dims(query_mask, -1))
+        found += [ops.expand_dims(mask, -2) for mask in hidden if mask is not None]
         if causal or self.sliding_window is not None:
             rows, columns = (ops.arange(ops.shape(x)[1], dtype="int32") for x in (query, key))
-            mask = combine(mask, self._visible(rows, columns, causal))
-        return mask
+            found.append(self._visible(rows, columns, causal))
+        return functools.reduce(ops.logical_and, found) if found else None
 
     def _visible(self, rows: Any, columns: Any, causal: bool) -> Any:
         """`(1, T, S)`: which queries see which keys, by their positions."""
@@ -341,6 +351,10 @@ class BaseAttention(WeightedLayer):
         return output, self._spec_of(shape)
 
 
+def _projection_of(what: str, doc: str) -> property:
+    return property(operator.attrgetter(f"_{what}_dense"), doc=doc)
+
+
 class MultiHeadAttention(BaseAttention):
     """Attention of queries to keys in several subspaces at once.
 
@@ -388,31 +402,18 @@ class MultiHeadAttention(BaseAttention):
     dropout: float = 0.0
     use_bias: bool = True
 
+    @takes(BaseAttention, behind={"use_bias": "output_shape attention_axes"})
     def __init__(
         self,
         num_heads: int,
         key_dim: int,
         value_dim: int | None = None,
-        dropout: float = 0.0,
-        use_bias: bool = True,
         output_shape: Any = None,
         attention_axes: Any = None,
-        sliding_window: int | None = None,
-        flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        arguments = own_arguments(locals())
-        del arguments["output_shape"]
-        self._construct(arguments)
+        super().__init__(**kwargs)
+        self.num_heads, self.key_dim = num_heads, key_dim
         check_positive(self, num_heads=num_heads, key_dim=key_dim)
         if value_dim is not None:
             check_positive(self, value_dim=value_dim)
@@ -429,25 +430,10 @@ class MultiHeadAttention(BaseAttention):
     def _cached_sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
 
-    @property
-    def query_dense(self) -> EinsumDense:
-        """The projection of queries."""
-        return self._query_dense
-
-    @property
-    def key_dense(self) -> EinsumDense:
-        """The projection of keys."""
-        return self._key_dense
-
-    @property
-    def value_dense(self) -> EinsumDense:
-        """The projection of values."""
-        return self._value_dense
-
-    @property
-    def output_dense(self) -> EinsumDense:
-        """The projection of the heads' outputs."""
-        return self._output_dense
+    query_dense = _projection_of("query", "The projection of queries.")
+    key_dense = _projection_of("key", "The projection of keys.")
+    value_dense = _projection_of("value", "The projection of values.")
+    output_dense = _projection_of("output", "The projection of the heads' outputs.")
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
@@ -469,19 +455,10 @@ class MultiHeadAttention(BaseAttention):
             self._output_shape or (known_size(self, query_shape, -1),),
         )
 
-    def _mask(
-        self,
-        query: Any,
-        key: Any,
-        query_mask: Any,
-        value_mask: Any,
-        key_mask: Any,
-        attention_mask: Any,
-        causal: bool,
-    ) -> Any:
+    def _mask(self, query: Any, key: Any, masks: Any, attention_mask: Any, causal: bool) -> Any:
         # As in Keras: of the queries, the mask that came with the tensor is the one that counts.
-        query_mask = engine.get_mask(query) if engine.is_tensor(query) else None
-        return super()._mask(query, key, query_mask, value_mask, key_mask, attention_mask, causal)
+        own = engine.get_mask(query) if engine.is_tensor(query) else None
+        return super()._mask(query, key, (own, *masks[1:]), attention_mask, causal)
 
 
 def _beside_heads(mask: Any, axes: int, batch: int = 1) -> Any:

@@ -15,6 +15,8 @@ from keraslite.layers.convolution import one_of
 from keraslite.layers.options import WeightedLayer, check_equal, check_rate, known_size
 from keraslite.random.seed_generator import SeedGenerator
 
+__all__ = ["AdditiveAttention", "Attention"]
+
 
 class Attention(WeightedLayer):
     """Means of `value`, weighted by the softmax of the products of `query` and `key`.

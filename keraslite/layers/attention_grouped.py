@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.layers.attention import BaseAttention
-from keraslite.layers.options import check_positive, known_size, own_arguments
+from keraslite.layers.constructors import takes
+from keraslite.layers.options import check_positive, known_size
+
+__all__ = ["GroupQueryAttention"]
 
 
 class GroupedQueryAttention(BaseAttention):
@@ -43,33 +46,18 @@ class GroupedQueryAttention(BaseAttention):
     #: The name that files have for it.
     _saved_name = "GroupQueryAttention"
 
+    @takes(BaseAttention)
     def __init__(
         self,
         head_dim: int,
         num_query_heads: int,
         num_key_value_heads: int,
-        dropout: float = 0.0,
-        use_bias: bool = True,
-        sliding_window: int | None = None,
-        flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self._construct(own_arguments(locals()))
-        check_positive(
-            self,
-            head_dim=head_dim,
-            num_query_heads=num_query_heads,
-            num_key_value_heads=num_key_value_heads,
-        )
+        super().__init__(**kwargs)
+        sizes = {"num_query_heads": num_query_heads, "num_key_value_heads": num_key_value_heads}
+        check_positive(self, head_dim=head_dim, **sizes)
+        self._set_options(head_dim=head_dim, **sizes)
         if num_query_heads % num_key_value_heads:
             raise ValueError(
                 "GroupQueryAttention: `num_query_heads` must be a multiple of "
@@ -94,3 +82,7 @@ class GroupedQueryAttention(BaseAttention):
             (self.head_dim, self.head_dim),
             (known_size(self, query_shape, -1),),
         )
+
+
+# The class has the name that its own name and paths in files come from.
+GroupQueryAttention = GroupedQueryAttention

@@ -8,15 +8,20 @@ from typing import Any
 from keraslite import ops
 from keraslite.core import inference
 from keraslite.core.errors import describe
+from keraslite.core.tree import map_shape_structure
+from keraslite.layers.constructors import takes
 from keraslite.layers.layer import Layer
 from keraslite.layers.lora import main_weight
 from keraslite.layers.options import (
+    WeightlessLayer,
     check_indices,
     check_positive,
     own_arguments,
 )
 from keraslite.layers.quantization import QuantizableLayer
 from keraslite.layers.quantization_schemes import Weight
+
+__all__ = ["Embedding", "Identity", "Lambda", "Masking", "ReversibleEmbedding"]
 
 
 class Embedding(QuantizableLayer):
@@ -147,28 +152,19 @@ class ReversibleEmbedding(Embedding):
         (1, 3, 100)
     """
 
+    @takes(
+        Embedding,
+        behind={"output_dim": "tie_weights", "mask_zero": "reverse_dtype logit_soft_cap"},
+        without="weights lora_rank lora_alpha quantization_config",
+    )
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
-        mask_zero: bool = False,
         reverse_dtype: Any = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            input_dim,
-            output_dim,
-            embeddings_initializer,
-            embeddings_regularizer,
-            embeddings_constraint,
-            mask_zero,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         self.tie_weights = tie_weights
         self.reverse_dtype = reverse_dtype
         self.logit_soft_cap = logit_soft_cap
@@ -238,18 +234,18 @@ class ReversibleEmbedding(Embedding):
         return super().compute_mask(inputs, previous_mask)
 
 
-class Masking(Layer):
+class Masking(WeightlessLayer):
     """Steps whose features all equal a value are to be skipped by later layers.
 
     Args:
         mask_value: the value.
     """
 
+    supports_masking = True
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value
-        self.supports_masking = True
-        self.built = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
@@ -259,13 +255,10 @@ class Masking(Layer):
         return inputs * ops.cast(kept, inputs.dtype)
 
 
-class Identity(Layer):
+class Identity(WeightlessLayer):
     """Passes its input on."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.built = True
+    supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -318,7 +311,7 @@ class Lambda(Layer):
             # The function may be written for the engine's own tensors.
             return inference.trace(self.call, (inputs, *args), kwargs)
         if callable(self._output_shape):
-            return self._spec_of(tuple(self._output_shape(inputs.shape)))
+            return map_shape_structure(self._spec_of, self._output_shape(inputs.shape))
         return self._spec_of((inputs.shape[0], *self._output_shape))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

@@ -13,6 +13,7 @@ from keraslite import constraints, dtype_policies, initializers, regularizers
 from keraslite.backend import engine
 from keraslite.core import tree
 from keraslite.core.errors import describe
+from keraslite.core.inference import known_sizes
 from keraslite.core.scopes import SymbolicScope, current_path, name_scope
 from keraslite.core.tree import map_shape_structure
 from keraslite.core.variable import Variable
@@ -29,6 +30,9 @@ def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(build)
     def wrapped(self: BuildableLayer, *args: Any, **kwargs: Any) -> None:
         token = SymbolicScope.current.set(None)
+        # One that a subclass extends comes back here with the layer's state still to come.
+        outermost = not self._is_building
+        self._is_building = True
         try:
             with name_scope(self.name, caller=self), engine.concrete():
                 if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap):
@@ -39,13 +43,19 @@ def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
                 build(self, *args, **kwargs)
         finally:
             SymbolicScope.current.reset(token)
+            if outermost:
+                self._is_building = False
         self.built = True
+        if outermost:
+            self._lock()
 
     return wrapped
 
 
 def _shapes_of(value: Any) -> Any:
-    return tree.map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value)
+    return tree.map_structure(
+        lambda x: known_sizes(x.shape) if hasattr(x, "shape") else None, value
+    )
 
 
 def build_once(layer: Any, input_shape: Any) -> None:
@@ -56,6 +66,8 @@ def build_once(layer: Any, input_shape: Any) -> None:
 
 class BuildableLayer(LayerState):
     """A layer as far as its variables: dtype policy, `build` and `add_weight`."""
+
+    _is_building = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -171,6 +183,7 @@ class BuildableLayer(LayerState):
             # The call itself builds the layers inside; files and summaries tell the shape.
             for name, value in itertools.islice(arguments.items(), 1):
                 self._build_shapes = {name: _shapes_of(value)}
+            self._lock()
             return
         build = type(self).build
         expected = call_signature(getattr(build, "__wrapped__", build))
@@ -250,6 +263,8 @@ class BuildableLayer(LayerState):
                 f"`add_weight` of layer {self.name!r}: the shape comes first. "
                 f"Received: {shape!r}. Give the name as `name={shape!r}`."
             )
+        if self._locked:
+            raise self._is_built_already(f"add_weight(shape={shape}, name={name!r})")
         dtype = self.variable_dtype if dtype is None else dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"

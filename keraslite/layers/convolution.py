@@ -11,15 +11,19 @@ from typing import Any
 from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.core.errors import check_choice
+from keraslite.layers.constructors import constructor_of
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.lora import LowRankLayer, main_weight
 from keraslite.layers.options import (
     WeightedLayer,
     check_positive,
+    doc_of,
     known_size,
     make_class,
     own_arguments,
 )
+
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]
 
 
 def as_tuple(layer: Any, name: str, value: Any, rank: int, zero: bool = False) -> tuple[int, ...]:
@@ -42,26 +46,19 @@ def one_of(layer: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return found
 
 
-def one_per_axis(rank: int) -> Any:
-    """The default of strides and of dilation rates: a bare 1 for a single axis."""
-    return 1 if rank == 1 else (1,) * rank
+def of_rank(base: type, rank: int, doc: str, name: str, behind: Any = None, **members: Any) -> Any:
+    """A convolution `name` of a rank; steps and dilation rates are a bare 1 for a single axis."""
+    ones = 1 if rank == 1 else (1,) * rank
+    init = constructor_of(base, behind=behind, strides=ones, dilation_rate=ones)
+    return make_class(base.__module__, name, base, doc, init, rank=rank, **members)
 
 
-def set_window(
-    layer: Any,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    data_format: str | None,
-    dilation_rate: Any,
-    paddings: tuple[str, ...] = ("valid", "same"),
-) -> None:
-    """Check how the window of `layer`, which has a `rank`, moves, and keep it as attributes."""
-    layer.kernel_size = as_tuple(layer, "kernel_size", kernel_size, layer.rank)
-    layer.strides = as_tuple(layer, "strides", strides, layer.rank)
-    layer.dilation_rate = as_tuple(layer, "dilation_rate", dilation_rate, layer.rank)
-    layer.padding = one_of(layer, "padding", padding, paddings)
-    layer.data_format = standardize_data_format(data_format)
+def set_window(layer: Any, paddings: tuple[str, ...] = ("valid", "same")) -> None:
+    """Check how the window of `layer`, which has a `rank`, moves: the attributes of that name."""
+    for name in ("kernel_size", "strides", "dilation_rate"):
+        setattr(layer, name, as_tuple(layer, name, getattr(layer, name), layer.rank))
+    layer.padding = one_of(layer, "padding", layer.padding, paddings)
+    layer.data_format = standardize_data_format(layer.data_format)
 
 
 def check_strides(layer: Any) -> None:
@@ -95,17 +92,9 @@ class ConvolutionBase(WeightedLayer):
     _writes_activity_regularizer = True
     rank: int
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        strides: Any,
-        padding: str,
-        data_format: str | None,
-        dilation_rate: Any,
-        **options: Any,
-    ) -> None:
-        self._construct(options)
-        set_window(self, kernel_size, strides, padding, data_format, dilation_rate, self._paddings)
+    def _construct(self, arguments: dict[str, Any]) -> None:
+        super()._construct(arguments)
+        set_window(self, self._paddings)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _channels(self, input_shape: Any) -> int:
@@ -121,8 +110,30 @@ class ConvolutionBase(WeightedLayer):
 
 
 class BaseConv(LowRankLayer, ConvolutionBase):
-    """A convolution of any rank; see `Conv2D`. `lora_rank` and `lora_alpha` as in `Dense`."""
+    """{what} convolution.
 
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window, an integer or a tuple of {rank}.
+        strides: steps of the window.
+        padding: `"valid"` (none) or `"same"` (as many positions as the input has steps){causal}.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance between the elements of the window.
+        groups: channels are convolved in so many separate groups.
+        activation: name or function.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update.
+
+    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, filters)` for channels last.
+
+    Example:
+        >>> {example}
+    """
+
+    # It also takes `lora_rank` and `lora_alpha`, as `Dense` does.
     kernel = main_weight("kernel")
 
     def __init__(
@@ -134,12 +145,21 @@ class BaseConv(LowRankLayer, ConvolutionBase):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         groups: int = 1,
-        **options: Any,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
     ) -> None:
-        kwargs = options["kwargs"]
-        low_rank = {name: kwargs.pop(name, None) for name in ("lora_rank", "lora_alpha")}
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
-        self._set_options(**low_rank)
+        arguments = own_arguments(locals())
+        for name in ("lora_rank", "lora_alpha"):
+            arguments[name] = kwargs.pop(name, None)
+        self._construct(arguments)
         check_strides(self)
         check_positive(self, filters=filters, groups=groups)
         if filters % groups:
@@ -152,7 +172,6 @@ class BaseConv(LowRankLayer, ConvolutionBase):
                 f"{type(self).__name__}: padding='causal' needs data_format='channels_last'."
             )
         self.filters = int(filters)
-        self.groups = groups
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -183,77 +202,26 @@ class BaseConv(LowRankLayer, ConvolutionBase):
         return self._finish(self.convolution_op(inputs, kernel))
 
 
-_DOC = """{what} convolution.
-
-    Args:
-        filters: number of output channels.
-        kernel_size: size of the window, an integer or a tuple of {rank}.
-        strides: steps of the window.
-        padding: `"valid"` (none) or `"same"` (as many positions as the input has steps){causal}.
-        data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements of the window.
-        groups: channels are convolved in so many separate groups.
-        activation: name or function.
-        use_bias: whether there is a bias.
-        kernel_initializer, bias_initializer: initial values.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: applied after each update.
-
-    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, filters)` for channels last.
-
-    Example:
-        >>> {example}
-    """
-
-
-def _convolution(name: str, rank: int, what: str, example: str) -> type[BaseConv]:
-    ones = one_per_axis(rank)
-
-    def __init__(  # noqa: N807
-        self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = ones,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = ones,
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        BaseConv.__init__(self, **own_arguments(locals()))
-
+def _convolution(rank: int, what: str, example: str) -> Any:
     causal, paddings = "", ConvolutionBase._paddings
     if rank == 1:
         causal, paddings = ', or `"causal"` (no step sees a later one)', (*paddings, "causal")
-    doc = _DOC.format(what=what, rank=rank, causal=causal, example=example)
-    return make_class(__name__, name, BaseConv, doc, __init__, rank=rank, _paddings=paddings)
+    doc = doc_of(BaseConv, what=what, rank=rank, causal=causal, example=example)
+    return of_rank(BaseConv, rank, doc, f"Conv{rank}D", _paddings=paddings)
 
 
 Conv1D = _convolution(
-    "Conv1D",
-    1,
-    "1D (temporal)",
-    "keras.layers.Conv1D(8, 3)(np.ones((2, 10, 4))).shape  # (2, 8, 8)",
+    1, "1D (temporal)", "keras.layers.Conv1D(8, 3)(np.ones((2, 10, 4))).shape  # (2, 8, 8)"
 )
 Conv2D = _convolution(
-    "Conv2D",
-    2,
-    "2D (spatial)",
-    "keras.layers.Conv2D(8, 3)(np.ones((2, 28, 28, 1))).shape  # (2, 26, 26, 8)",
+    2, "2D (spatial)", "keras.layers.Conv2D(8, 3)(np.ones((2, 28, 28, 1))).shape  # (2, 26, 26, 8)"
 )
 Conv3D = _convolution(
-    "Conv3D",
     3,
     "3D (volumetric)",
     "keras.layers.Conv3D(4, 3)(np.ones((1, 8, 8, 8, 2))).shape  # (1, 6, 6, 6, 4)",
 )
+
+
+# Other names of the same layers.
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

@@ -8,12 +8,39 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import ops
-from keraslite.layers.convolution import ConvolutionBase, one_per_axis
-from keraslite.layers.options import check_positive, make_class, own_arguments
+from keraslite.layers.convolution import ConvolutionBase, of_rank
+from keraslite.layers.options import check_positive, doc_of, own_arguments
+
+__all__ = [
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
 
 
 class BaseDepthwiseConv(ConvolutionBase):
-    """A depthwise convolution of any rank; see `DepthwiseConv2D`."""
+    """{rank}D convolution of each channel with windows of its own.
+
+    Args:
+        kernel_size: size of the window, an integer or a tuple of {rank}.
+        strides: steps of the window.
+        padding: `"valid"` (none) or `"same"` (as many positions as the input has steps).
+        depth_multiplier: number of outputs for each channel.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance between the elements of the window.
+        activation: name or function.
+        use_bias: whether there is a bias.
+        depthwise_initializer, bias_initializer: initial values.
+        depthwise_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        depthwise_constraint, bias_constraint: applied after each update.
+
+    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, channels * depth_multiplier)`;
+    the results of one channel lie side by side.
+    """
 
     def __init__(
         self,
@@ -23,11 +50,19 @@ class BaseDepthwiseConv(ConvolutionBase):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        **options: Any,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
+        self._construct(own_arguments(locals()))
         check_positive(self, depth_multiplier=depth_multiplier)
-        self.depth_multiplier = depth_multiplier
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -49,7 +84,25 @@ class BaseDepthwiseConv(ConvolutionBase):
 
 
 class BaseSeparableConv(ConvolutionBase):
-    """A separable convolution of any rank; see `SeparableConv2D`."""
+    """{rank}D convolution of each channel, then of all channels in windows of size one.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window, an integer or a tuple of {rank}.
+        strides: steps of the window.
+        padding: `"valid"` (none) or `"same"` (as many positions as the input has steps).
+        depth_multiplier: number of outputs for each channel.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance between the elements of the window.
+        activation: name or function.
+        use_bias: whether there is a bias.
+        depthwise_initializer, pointwise_initializer, bias_initializer: initial values.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalties.
+        activity_regularizer: penalty on the output.
+        depthwise_constraint, pointwise_constraint, bias_constraint: applied after updates.
+
+    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, filters)`.
+    """
 
     def __init__(
         self,
@@ -60,12 +113,23 @@ class BaseSeparableConv(ConvolutionBase):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         depth_multiplier: int = 1,
-        **options: Any,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, **options)
+        self._construct(own_arguments(locals()))
         check_positive(self, filters=filters, depth_multiplier=depth_multiplier)
         self.filters = int(filters)
-        self.depth_multiplier = depth_multiplier
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -88,109 +152,19 @@ class BaseSeparableConv(ConvolutionBase):
         return self._finish(x)
 
 
-_WINDOW = """kernel_size: size of the window, an integer or a tuple of {rank}.
-        strides: steps of the window.
-        padding: `"valid"` (none) or `"same"` (as many positions as the input has steps).
-        depth_multiplier: number of outputs for each channel.
-        data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements of the window.
-        activation: name or function.
-        use_bias: whether there is a bias."""
-_DEPTHWISE_DOC = (
-    """{rank}D convolution of each channel with windows of its own.
-
-    Args:
-        """
-    + _WINDOW
-    + """
-        depthwise_initializer, bias_initializer: initial values.
-        depthwise_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        depthwise_constraint, bias_constraint: applied after each update.
-
-    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, channels * depth_multiplier)`;
-    the results of one channel lie side by side.
-    """
-)
-_SEPARABLE_DOC = (
-    """{rank}D convolution of each channel, then of all channels in windows of size one.
-
-    Args:
-        filters: number of output channels.
-        """
-    + _WINDOW
-    + """
-        depthwise_initializer, pointwise_initializer, bias_initializer: initial values.
-        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalties.
-        activity_regularizer: penalty on the output.
-        depthwise_constraint, pointwise_constraint, bias_constraint: applied after updates.
-
-    Shapes: `(batch, *sizes, channels)` to `(batch, *new_sizes, filters)`.
-    """
-)
+def _depthwise(rank: int) -> Any:
+    doc = doc_of(BaseDepthwiseConv, rank=rank)
+    return of_rank(BaseDepthwiseConv, rank, doc, f"DepthwiseConv{rank}D")
 
 
-def _depthwise(name: str, rank: int) -> type[BaseDepthwiseConv]:
-    ones = one_per_axis(rank)
-
-    def __init__(  # noqa: N807
-        self: Any,
-        kernel_size: Any,
-        strides: Any = ones,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = ones,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        BaseDepthwiseConv.__init__(self, **own_arguments(locals()))
-
-    doc = _DEPTHWISE_DOC.format(rank=rank)
-    return make_class(__name__, name, BaseDepthwiseConv, doc, __init__, rank=rank)
+def _separable(rank: int) -> Any:
+    doc = doc_of(BaseSeparableConv, rank=rank)
+    return of_rank(BaseSeparableConv, rank, doc, f"SeparableConv{rank}D")
 
 
-def _separable(name: str, rank: int) -> type[BaseSeparableConv]:
-    ones = one_per_axis(rank)
-
-    def __init__(  # noqa: N807
-        self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = ones,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = ones,
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        BaseSeparableConv.__init__(self, **own_arguments(locals()))
-
-    doc = _SEPARABLE_DOC.format(rank=rank)
-    return make_class(__name__, name, BaseSeparableConv, doc, __init__, rank=rank)
+DepthwiseConv1D, DepthwiseConv2D = _depthwise(1), _depthwise(2)
+SeparableConv1D, SeparableConv2D = _separable(1), _separable(2)
 
 
-DepthwiseConv1D = _depthwise("DepthwiseConv1D", 1)
-DepthwiseConv2D = _depthwise("DepthwiseConv2D", 2)
-SeparableConv1D = _separable("SeparableConv1D", 1)
-SeparableConv2D = _separable("SeparableConv2D", 2)
+# Other names of the same layers.
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

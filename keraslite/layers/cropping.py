@@ -6,9 +6,19 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.config import standardize_data_format
+from keraslite.layers.constructors import constructor_of
 from keraslite.layers.convolution import as_tuple
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
+
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]
 
 Pair = tuple[int, int]
 
@@ -68,8 +78,7 @@ class Cropping1D(_Cropping):
     rank = 1
     _not_in_config = frozenset({"data_format"})
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(cropping, **kwargs)
+    __init__ = constructor_of(_Cropping, without="data_format", cropping=(1, 1))
 
 
 class Cropping2D(_Cropping):
@@ -86,10 +95,7 @@ class Cropping2D(_Cropping):
 
     rank = 2
 
-    def __init__(
-        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+    __init__ = constructor_of(_Cropping, cropping=((0, 0), (0, 0)))
 
 
 class Cropping3D(_Cropping):
@@ -102,13 +108,7 @@ class Cropping3D(_Cropping):
 
     rank = 3
 
-    def __init__(
-        self,
-        cropping: Any = ((1, 1), (1, 1), (1, 1)),
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+    __init__ = constructor_of(_Cropping, cropping=((1, 1), (1, 1), (1, 1)))
 
 
 class _ZeroPadding(_Margins):
@@ -130,8 +130,7 @@ class ZeroPadding1D(_ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(padding, data_format, **kwargs)
+    __init__ = constructor_of(_ZeroPadding, padding=1)
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -144,10 +143,7 @@ class ZeroPadding2D(_ZeroPadding):
 
     rank = 2
 
-    def __init__(
-        self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(padding, data_format, **kwargs)
+    __init__ = constructor_of(_ZeroPadding, padding=(1, 1))
 
 
 class ZeroPadding3D(_ZeroPadding):
@@ -160,10 +156,4 @@ class ZeroPadding3D(_ZeroPadding):
 
     rank = 3
 
-    def __init__(
-        self,
-        padding: Any = ((1, 1), (1, 1), (1, 1)),
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(padding, data_format, **kwargs)
+    __init__ = constructor_of(_ZeroPadding, padding=((1, 1), (1, 1), (1, 1)))

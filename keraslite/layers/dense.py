@@ -11,6 +11,8 @@ from keraslite.layers.options import check_positive, known_size, own_arguments
 from keraslite.layers.quantization import QuantizableLayer
 from keraslite.layers.quantization_schemes import Weight
 
+__all__ = ["Dense"]
+
 
 class Dense(QuantizableLayer):
     """`activation(inputs @ kernel + bias)`.

@@ -12,6 +12,8 @@ from keraslite.layers.options import check_positive, known_size, own_arguments
 from keraslite.layers.quantization import QuantizableLayer
 from keraslite.layers.quantization_schemes import Weight
 
+__all__ = ["EinsumDense"]
+
 
 class EinsumDense(QuantizableLayer):
     """`activation(einsum(equation, inputs, kernel) + bias)`.

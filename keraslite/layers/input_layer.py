@@ -10,6 +10,8 @@ from keraslite.core.graph import Node
 from keraslite.core.keras_tensor import KerasTensor, standardize_shape
 from keraslite.layers.layer import Layer
 
+__all__ = ["Input", "InputLayer"]
+
 
 class InputLayer(Layer):
     """An entry of a model.
@@ -82,14 +84,8 @@ class InputLayer(Layer):
         """Never run: values are given to the model."""
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "batch_shape": self.batch_shape,
-            "dtype": self.dtype,
-            "sparse": self.sparse,
-            "ragged": self.ragged,
-            "name": self.name,
-            "optional": self.optional,
-        }
+        names = ("batch_shape", "dtype", "sparse", "ragged", "name", "optional")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputLayer:
@@ -127,15 +123,5 @@ def Input(  # noqa: N802 - Keras's public name
         >>> y = keras.layers.Dense(16, activation="softmax")(x)
         >>> model = keras.Model(x, y)
     """
-    layer = InputLayer(
-        shape=shape,
-        batch_size=batch_size,
-        dtype=dtype,
-        sparse=sparse,
-        ragged=ragged,
-        batch_shape=batch_shape,
-        input_tensor=tensor,
-        optional=optional,
-        name=name,
-    )
-    return layer.output
+    arguments = dict(locals())
+    return InputLayer(input_tensor=arguments.pop("tensor"), **arguments).output

@@ -7,6 +7,8 @@ from typing import Any
 from keraslite.core import dtypes, tree
 from keraslite.core.errors import short
 
+__all__ = ["InputSpec"]
+
 
 class InputSpec:
     """Rank, shape and dtype that an input of a layer must have.
@@ -48,15 +50,8 @@ class InputSpec:
         self.optional = optional
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "dtype": self.dtype,
-            "shape": self.shape,
-            "ndim": self.ndim,
-            "max_ndim": self.max_ndim,
-            "min_ndim": self.min_ndim,
-            "axes": self.axes,
-            "optional": self.optional,
-        }
+        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputSpec:

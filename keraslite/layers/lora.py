@@ -74,7 +74,8 @@ class LowRankLayer(WeightedLayer):
             )
         if self.lora_enabled:
             raise ValueError(f"Layer {self.name!r} has a low-rank update already.")
-        self._add_low_rank(rank, lora_alpha, a_initializer, b_initializer)
+        with self._adding_state():
+            self._add_low_rank(rank, lora_alpha, a_initializer, b_initializer)
 
     def _add_low_rank(
         self,

@@ -11,6 +11,25 @@ from keraslite.core.shapes import broadcast
 from keraslite.layers.layer import Layer
 from keraslite.layers.options import check_axes, check_equal, make_class
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 
 class Merge(Layer):
     """Base of the elementwise ones: folds `_combine` over the inputs."""

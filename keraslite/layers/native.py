@@ -14,6 +14,8 @@ from keraslite.core.serialization import refuse_if_safe
 from keraslite.core.variable import Variable
 from keraslite.layers.layer import Layer
 
+__all__ = ["TFSMLayer", "TorchModuleWrapper"]
+
 
 class NativeLayer(Layer):
     """A layer whose `call` runs on the engine's own tensors only."""

@@ -16,6 +16,8 @@ from keraslite.core.variable import Variable
 from keraslite.layers.native import NativeLayer
 from keraslite.random.seed_generator import SeedGenerator
 
+__all__ = ["FlaxLayer", "JaxLayer"]
+
 
 class JaxLayer(NativeLayer):
     """A pair of pure JAX functions as a layer: one makes parameters, one computes with them.

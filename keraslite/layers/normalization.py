@@ -6,6 +6,7 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core.shapes import canonical_axes
+from keraslite.layers.constructors import takes
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.options import (
     WeightedLayer,
@@ -16,6 +17,8 @@ from keraslite.layers.options import (
 )
 from keraslite.ops.core import widened
 from keraslite.ops.nn.normalization import along
+
+__all__ = ["BatchNormalization", "LayerNormalization"]
 
 HALVES = ("float16", "bfloat16")
 
@@ -28,6 +31,22 @@ def sizes_along(layer: Any, input_shape: Any) -> tuple[int, ...]:
 
 class ScaledNormalization(WeightedLayer):
     """A normalization that ends with a learned scale `gamma` and offset `beta`."""
+
+    def __init__(
+        self,
+        axis: int | list[int] = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._construct(own_arguments(locals()))
 
     def _construct(self, arguments: dict[str, Any]) -> None:
         super()._construct(arguments)
@@ -194,24 +213,12 @@ class LayerNormalization(ScaledNormalization):
     Shapes: any, unchanged.
     """
 
-    def __init__(
-        self,
-        axis: int | list[int] = -1,
-        epsilon: float = 0.001,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    @takes(ScaledNormalization)
+    def __init__(self, **kwargs: Any) -> None:
         # An old option of Keras, which its configs have: divide by the deviation only.
-        rms_scaling = bool(kwargs.pop("rms_scaling", False))
-        axis = check_axes(self, axis)
-        self._construct(own_arguments(locals()))
+        self.rms_scaling = bool(kwargs.pop("rms_scaling", False))
+        super().__init__(**kwargs)
+        self.axis = check_axes(self, self.axis)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rms_scaling": self.rms_scaling}

@@ -6,10 +6,17 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.constructors import takes
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.layer import Layer
 from keraslite.layers.normalization import HALVES, ScaledNormalization, sizes_along
-from keraslite.layers.options import WeightedLayer, check_axes, known_size, own_arguments
+from keraslite.layers.options import (
+    WeightedLayer,
+    WeightlessLayer,
+    check_axes,
+    known_size,
+)
+
+__all__ = ["GroupNormalization", "RMSNormalization", "UnitNormalization"]
 
 
 class GroupNormalization(ScaledNormalization):
@@ -30,22 +37,10 @@ class GroupNormalization(ScaledNormalization):
     Shapes: any, unchanged.
     """
 
-    def __init__(
-        self,
-        groups: int = 32,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        self._construct(own_arguments(locals()))
+    @takes(ScaledNormalization)
+    def __init__(self, groups: int = 32, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
         if not isinstance(groups, int) or (groups < 1 and groups != -1):
             raise ValueError(
                 f"GroupNormalization: `groups` must be a positive integer or -1. Received: {groups}"
@@ -111,7 +106,7 @@ class RMSNormalization(WeightedLayer):
         return ops.cast(x, self.compute_dtype)
 
 
-class UnitNormalization(Layer):
+class UnitNormalization(WeightlessLayer):
     """Scale vectors to length 1.
 
     Args:
@@ -120,11 +115,11 @@ class UnitNormalization(Layer):
     Shapes: any, unchanged.
     """
 
+    supports_masking = True
+
     def __init__(self, axis: int | list[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = check_axes(self, axis)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

@@ -9,6 +9,8 @@ from keraslite.layers.layer import Layer
 from keraslite.layers.options import check_positive
 from keraslite.layers.wrappers import Wrapper
 
+__all__ = ["SpectralNormalization"]
+
 
 class SpectralNormalization(Wrapper):
     """Divides the kernel of a layer by its largest singular value at each training step.

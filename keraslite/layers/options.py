@@ -19,6 +19,14 @@ _RESOLVERS = {
 }
 
 
+class WeightlessLayer(Layer):
+    """A layer without variables, which is built from the start."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.built = True
+
+
 class WeightedLayer(Layer):
     """A layer whose weights have an initializer, a regularizer and a constraint each."""
 
@@ -56,6 +64,18 @@ class WeightedLayer(Layer):
 def own_arguments(local: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a constructor from its `locals()`, `kwargs` among them."""
     return {k: v for k, v in local.items() if k not in ("self", "__class__")}
+
+
+def keep(layer: Layer, local: dict[str, Any]) -> None:
+    """Set the arguments of a constructor, from its `locals()`, as attributes of their names."""
+    for name, value in own_arguments(local).items():
+        if name != "kwargs":
+            setattr(layer, name, value)
+
+
+def doc_of(base: type, **blanks: Any) -> str:
+    """The docstring of `base` with its blanks filled in."""
+    return (base.__doc__ or "").format(**blanks)
 
 
 def make_class(

@@ -6,14 +6,56 @@ from typing import Any
 
 from keraslite import ops
 from keraslite.config import standardize_data_format
+from keraslite.layers.constructors import constructor_of
 from keraslite.layers.convolution import as_tuple, one_of
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import make_class
+from keraslite.layers.options import WeightlessLayer, doc_of, make_class
+
+__all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]
 
 
-class BasePooling(Layer):
-    """A reduction over windows; subclasses name the op and the rank."""
+class BasePooling(WeightlessLayer):
+    """{what} over windows of {rank} ax{e}s.
+
+    Args:
+        pool_size: size of the window.
+        strides: steps of the window; `pool_size` by default.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        name: of the layer.
+    """
 
     rank: int
     _pool: str
@@ -34,15 +76,19 @@ class BasePooling(Layer):
         self.padding = one_of(self, "padding", padding, ("valid", "same"))
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         pool = getattr(ops, self._pool)
         return pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-class BaseGlobalPooling(Layer):
-    """A reduction over all positions; subclasses name the reduction and the rank."""
+class BaseGlobalPooling(WeightlessLayer):
+    """{what} over all positions of {rank} ax{e}s.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+        keepdims: whether the reduced axes stay with size 1.
+    """
 
     rank: int
     _reduce: str
@@ -54,7 +100,6 @@ class BaseGlobalPooling(Layer):
         self.data_format = standardize_data_format(data_format)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def _axes(self) -> tuple[int, ...]:
         first = 1 if self.data_format == "channels_last" else 2
@@ -65,7 +110,14 @@ class BaseGlobalPooling(Layer):
 
 
 class BaseAdaptivePooling(Layer):
-    """A reduction to a given number of positions; subclasses name the op and the rank."""
+    """{what} over windows that part {rank} ax{e}s into `output_size` positions.
+
+    Position `i` of `n` covers the inputs from `floor(i * size / n)` to `ceil((i + 1) * size / n)`.
+
+    Args:
+        output_size: number of positions, an integer or one for each axis.
+        data_format: `"channels_last"` or `"channels_first"`.
+    """
 
     rank: int
     _pool: str
@@ -80,77 +132,41 @@ class BaseAdaptivePooling(Layer):
         return getattr(ops, self._pool)(inputs, self.output_size, self.data_format)
 
 
-_DOC = """{what} over windows of {rank} ax{e}s.
-
-    Args:
-        pool_size: size of the window.
-        strides: steps of the window; `pool_size` by default.
-        padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`.
-        name: of the layer.
-    """
-_GLOBAL_DOC = """{what} over all positions of {rank} ax{e}s.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`.
-        keepdims: whether the reduced axes stay with size 1.
-    """
-_ADAPTIVE_DOC = """{what} over windows that part {rank} ax{e}s into `output_size` positions.
-
-    Position `i` of `n` covers the inputs from `floor(i * size / n)` to `ceil((i + 1) * size / n)`.
-
-    Args:
-        output_size: number of positions, an integer or one for each axis.
-        data_format: `"channels_last"` or `"channels_first"`.
-    """
+def _of_ranks(
+    base: type, name: str, what: str, ranks: tuple[int, ...] = (1, 2, 3), **members: Any
+) -> list[Any]:
+    """One class for each rank, with `name` before it."""
+    found = []
+    for rank in ranks:
+        init = None
+        if base is BasePooling:
+            init = constructor_of(base, pool_size=2 if rank == 1 else (2,) * rank)
+        text = doc_of(base, what=what, rank=rank, e="i" if rank == 1 else "e")
+        found.append(make_class(__name__, f"{name}{rank}D", base, text, init, rank=rank, **members))
+    return found
 
 
-def _local(name: str, rank: int, pool: str, what: str) -> type[BasePooling]:
-    size = 2 if rank == 1 else (2,) * rank
-
-    def __init__(  # noqa: N807
-        self: Any,
-        pool_size: Any = size,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        BasePooling.__init__(self, pool_size, strides, padding, data_format, name, **kwargs)
-
-    doc = _DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
-    return make_class(__name__, name, BasePooling, doc, __init__, rank=rank, _pool=pool)
-
-
-def _global(name: str, rank: int, reduce: str, what: str) -> type[BaseGlobalPooling]:
-    doc = _GLOBAL_DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
-    return make_class(__name__, name, BaseGlobalPooling, doc, rank=rank, _reduce=reduce)
-
-
-def _adaptive(name: str, rank: int, pool: str, what: str) -> type[BaseAdaptivePooling]:
-    doc = _ADAPTIVE_DOC.format(what=what, rank=rank, e="i" if rank == 1 else "e")
-    return make_class(__name__, name, BaseAdaptivePooling, doc, rank=rank, _pool=pool)
-
-
-MaxPooling1D = _local("MaxPooling1D", 1, "max_pool", "Maximum")
-MaxPooling2D = _local("MaxPooling2D", 2, "max_pool", "Maximum")
-MaxPooling3D = _local("MaxPooling3D", 3, "max_pool", "Maximum")
-AveragePooling1D = _local("AveragePooling1D", 1, "average_pool", "Mean")
-AveragePooling2D = _local("AveragePooling2D", 2, "average_pool", "Mean")
-AveragePooling3D = _local("AveragePooling3D", 3, "average_pool", "Mean")
-_MEANS, _MAXIMA = "adaptive_average_pool", "adaptive_max_pool"
-AdaptiveAveragePooling1D = _adaptive("AdaptiveAveragePooling1D", 1, _MEANS, "Mean")
-AdaptiveAveragePooling2D = _adaptive("AdaptiveAveragePooling2D", 2, _MEANS, "Mean")
-AdaptiveAveragePooling3D = _adaptive("AdaptiveAveragePooling3D", 3, _MEANS, "Mean")
-AdaptiveMaxPooling1D = _adaptive("AdaptiveMaxPooling1D", 1, _MAXIMA, "Maximum")
-AdaptiveMaxPooling2D = _adaptive("AdaptiveMaxPooling2D", 2, _MAXIMA, "Maximum")
-AdaptiveMaxPooling3D = _adaptive("AdaptiveMaxPooling3D", 3, _MAXIMA, "Maximum")
-GlobalMaxPooling1D = _global("GlobalMaxPooling1D", 1, "max", "Maximum")
-GlobalMaxPooling2D = _global("GlobalMaxPooling2D", 2, "max", "Maximum")
-GlobalMaxPooling3D = _global("GlobalMaxPooling3D", 3, "max", "Maximum")
-GlobalAveragePooling2D = _global("GlobalAveragePooling2D", 2, "mean", "Mean")
-GlobalAveragePooling3D = _global("GlobalAveragePooling3D", 3, "mean", "Mean")
+MaxPooling1D, MaxPooling2D, MaxPooling3D = _of_ranks(
+    BasePooling, "MaxPooling", "Maximum", _pool="max_pool"
+)
+AveragePooling1D, AveragePooling2D, AveragePooling3D = _of_ranks(
+    BasePooling, "AveragePooling", "Mean", _pool="average_pool"
+)
+AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D = _of_ranks(
+    BaseAdaptivePooling,
+    "AdaptiveAveragePooling",
+    "Mean",
+    _pool="adaptive_average_pool",
+)
+AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D = _of_ranks(
+    BaseAdaptivePooling, "AdaptiveMaxPooling", "Maximum", _pool="adaptive_max_pool"
+)
+GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D = _of_ranks(
+    BaseGlobalPooling, "GlobalMaxPooling", "Maximum", _reduce="max"
+)
+GlobalAveragePooling2D, GlobalAveragePooling3D = _of_ranks(
+    BaseGlobalPooling, "GlobalAveragePooling", "Mean", (2, 3), _reduce="mean"
+)
 
 
 class GlobalAveragePooling1D(BaseGlobalPooling):
@@ -163,12 +179,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
     rank = 1
     _reduce = "mean"
-
-    def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:
@@ -181,3 +192,18 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return None
+
+
+# Other names of the same layers.
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = (
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)

@@ -164,13 +164,15 @@ class QuantizableLayer(LowRankLayer):
         self._set_policy(policy)
         self.quantization_config = config
         if config.mode == "float8":
-            self.quantized_build(self._main_shape, config.mode, config)
+            with self._adding_state():
+                self.quantized_build(self._main_shape, config.mode, config)
             return
         names = [self._attribute(w.name) for w in self._quantizable()]
         values = [getattr(self, name).numpy() for name in names]
         for name in names:
             delattr(self, name)
-        self.quantized_build(self._main_shape, config.mode, config)
+        with self._adding_state():
+            self.quantized_build(self._main_shape, config.mode, config)
         for weight, value in zip(self._quantizable(), values, strict=True):
             for name, part in self._scheme.encode(weight, value).items():
                 getattr(self, self._attribute(name)).assign(part)

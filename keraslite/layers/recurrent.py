@@ -11,9 +11,10 @@ from keraslite.core import tree
 from keraslite.core.configurable import parameters_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.naming import to_snake_case
+from keraslite.layers.constructors import constructor_of
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import check_equal, own_arguments
+from keraslite.layers.options import check_equal, doc_of, keep
 from keraslite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from keraslite.layers.recurrent_fused import FusedSequence, shut_gates
 from keraslite.layers.recurrent_stacked import (
@@ -26,6 +27,8 @@ from keraslite.layers.recurrent_stacked import (
     zero_state,
 )
 from keraslite.ops.recurrent import gru, lstm
+
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "SimpleRNN", "SimpleRNNCell"]
 
 
 class RNN(Layer):
@@ -64,13 +67,7 @@ class RNN(Layer):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
         check_cell(type(self).__name__, cell)
-        self.cell = cell
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.zero_output_for_mask = zero_output_for_mask
+        keep(self, locals())
         self.input_spec = None
         self.supports_masking = True
         self.states: Any = None
@@ -249,41 +246,59 @@ def _unrolled(body: Any, carry: Any, inputs: Any) -> Any:
     return carry, ops.stack(shown)
 
 
-_LOOP_OPTIONS = (
-    "return_sequences",
-    "return_state",
-    "go_backwards",
-    "stateful",
-    "unroll",
-    "zero_output_for_mask",
-)
+_LOOP = "return_sequences return_state go_backwards stateful unroll"
 
 
 class CellLayer(RNN):
-    """An RNN layer around one of our own cells, whose arguments are the cell's."""
+    """{what}
+
+    Args:
+        units: size of the output.
+        activation: of the new values.{recurrent}
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: initial values.{extra}
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, recurrent_constraint, bias_constraint: applied after updates.
+        dropout, recurrent_dropout: shares of inputs and of states that are dropped in
+            training, the same ones at every step.
+        seed: of dropout.
+        return_sequences: all outputs in place of the last one.
+        return_state: also return the last states.
+        go_backwards: from the last step to the first.
+        stateful: begin each batch with the last states of the one before.
+        unroll: write the steps out in place of a loop.
+
+    Shapes: `(batch, time, features)` to `(batch, units)` or `(batch, time, units)`.
+    """
 
     _cell: type
+    #: The names of those arguments that are the cell's.
+    _of_cell: set[str]
     _not_in_config = frozenset({"use_cudnn", "cell"})
     _writes_activity_regularizer = True
 
-    def _setup(self, options: dict[str, Any]) -> None:
-        kwargs = options.pop("kwargs")
-        loop = {
-            name: options.pop(name) if name in options else kwargs.pop(name, False)
-            for name in _LOOP_OPTIONS
-        }
-        activity = options.pop("activity_regularizer")
-        self.use_cudnn = options.pop("use_cudnn", "auto")
+    def __init__(
+        self,
+        activity_regularizer: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **kwargs: Any,
+    ) -> None:
         # Keras 2 wrote these; they choose between equal implementations.
         for old in ("implementation", "time_major"):
             kwargs.pop(old, None)
         cell = self._cell(
-            **options,
+            **{name: kwargs.pop(name) for name in self._of_cell & kwargs.keys()},
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
             name=to_snake_case(self._cell.__name__),
         )
-        RNN.__init__(self, cell, **loop, activity_regularizer=activity, **kwargs)
+        loop = (return_sequences, return_state, go_backwards, stateful, unroll)
+        RNN.__init__(self, cell, *loop, activity_regularizer=activity_regularizer, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
@@ -310,65 +325,25 @@ class CellLayer(RNN):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in parameters_of(cls._cell).keys() - parameters_of(Layer).keys():
+        cls._of_cell = parameters_of(cls._cell).keys() - parameters_of(Layer).keys()
+        for name in cls._of_cell:
             setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
-
-
-_DOC = """{what}
-
-    Args:
-        units: size of the output.
-        activation: of the new values.{recurrent}
-        use_bias: whether there is a bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: initial values.{extra}
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, recurrent_constraint, bias_constraint: applied after updates.
-        dropout, recurrent_dropout: shares of inputs and of states that are dropped in
-            training, the same ones at every step.
-        seed: of dropout.
-        return_sequences: all outputs in place of the last one.
-        return_state: also return the last states.
-        go_backwards: from the last step to the first.
-        stateful: begin each batch with the last states of the one before.
-        unroll: write the steps out in place of a loop.
-
-    Shapes: `(batch, time, features)` to `(batch, units)` or `(batch, time, units)`.
-    """
 
 
 class SimpleRNN(CellLayer):
     _cell = SimpleRNNCell
-    __doc__ = _DOC.format(
-        what="Fully connected recurrent layer: the output goes back in.", recurrent="", extra=""
+    __doc__ = doc_of(
+        CellLayer,
+        what="Fully connected recurrent layer: the output goes back in.",
+        recurrent="",
+        extra="",
     )
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self._setup(own_arguments(locals()))
+    __init__ = constructor_of(
+        CellLayer,
+        SimpleRNNCell,
+        behind={"bias_regularizer": "activity_regularizer", "recurrent_dropout": _LOOP},
+    )
 
 
 _RULE = """
@@ -381,41 +356,19 @@ _RULE = """
 class LSTM(FusedSequence, CellLayer):
     _cell = LSTMCell
     _fused = staticmethod(lstm)
-    __doc__ = _DOC.format(
+    __doc__ = doc_of(
+        CellLayer,
         what="Long short-term memory, Hochreiter and Schmidhuber 1997." + _RULE.format(""),
         recurrent="\n        recurrent_activation: of the gates.",
         extra="\n        unit_forget_bias: begin with ones in the bias of the forget gate.",
     )
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        use_cudnn: Any = "auto",
-        **kwargs: Any,
-    ) -> None:
-        self._setup(own_arguments(locals()))
+    __init__ = constructor_of(
+        FusedSequence,
+        CellLayer,
+        LSTMCell,
+        behind={"bias_regularizer": "activity_regularizer", "seed": f"{_LOOP} use_cudnn"},
+    )
 
     _holding = staticmethod(shut_gates)
 
@@ -423,42 +376,20 @@ class LSTM(FusedSequence, CellLayer):
 class GRU(FusedSequence, CellLayer):
     _cell = GRUCell
     _fused = staticmethod(gru)
-    __doc__ = _DOC.format(
+    __doc__ = doc_of(
+        CellLayer,
         what="Gated recurrent unit, Cho et al., https://arxiv.org/abs/1406.1078"
         + _RULE.format(" without `reset_after`,"),
         recurrent="\n        recurrent_activation: of the gates.",
         extra="\n        reset_after: apply the reset gate after the recurrent product.",
     )
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        reset_after: bool = True,
-        use_cudnn: Any = "auto",
-        **kwargs: Any,
-    ) -> None:
-        self._setup(own_arguments(locals()))
-
-
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]
+    __init__ = constructor_of(
+        FusedSequence,
+        CellLayer,
+        GRUCell,
+        behind={
+            "bias_regularizer": "activity_regularizer",
+            "seed": f"{_LOOP} reset_after use_cudnn",
+        },
+    )

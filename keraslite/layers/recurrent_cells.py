@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite import activations, ops, random
+from keraslite.layers.constructors import takes
 from keraslite.layers.options import (
     WeightedLayer,
     check_positive,
@@ -29,15 +30,27 @@ class _Cell(WeightedLayer):
     _gate_axis = -1
 
     def __init__(
-        self, units: int, dropout: float, recurrent_dropout: float, seed: Any, **options: Any
-    ):
-        self._construct(options)
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._construct(own_arguments(locals()))
         check_positive(self, units=units)
         check_rate(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
-        self.units = units
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.state_size: Any = [units] * self._states if self._states > 1 else units
         self.output_size = units
@@ -153,27 +166,6 @@ class SimpleRNNCell(_Cell):
 
     _gates = 1
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**own_arguments(locals()))
-
     def step(self, projected: Any, states: Any, constants: Any = None) -> tuple[Any, list[Any]]:
         h = states[0] if constants is None else states[0] * constants
         output = self.activation(projected + ops.matmul(h, self.recurrent_kernel))
@@ -186,28 +178,17 @@ class LSTMCell(_Cell):
     _gates = 4
     _states = 2
 
+    @takes(
+        _Cell,
+        behind={"activation": "recurrent_activation", "bias_initializer": "unit_forget_bias"},
+    )
     def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, recurrent_activation: Any = "sigmoid", unit_forget_bias: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(**own_arguments(locals()))
+        super().__init__(**kwargs)
+        self._set_options(
+            recurrent_activation=recurrent_activation, unit_forget_bias=unit_forget_bias
+        )
 
     def _add_bias(self, width: int) -> Any:
         if not self.unit_forget_bias:
@@ -239,28 +220,15 @@ class GRUCell(_Cell):
 
     _gates = 3
 
+    @takes(
+        _Cell,
+        behind={"activation": "recurrent_activation", "recurrent_dropout": "reset_after"},
+    )
     def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        reset_after: bool = True,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, recurrent_activation: Any = "sigmoid", reset_after: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(**own_arguments(locals()))
+        super().__init__(**kwargs)
+        self._set_options(recurrent_activation=recurrent_activation, reset_after=reset_after)
 
     @property
     def is_standard(self) -> bool:

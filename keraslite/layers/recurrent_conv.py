@@ -10,11 +10,14 @@ from typing import Any
 from keraslite import ops
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.shapes import window
+from keraslite.layers.constructors import takes
 from keraslite.layers.convolution import add_bias, channel_axis, check_strides, set_window
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.options import check_positive, known_size, make_class, own_arguments
+from keraslite.layers.options import check_positive, doc_of, keep, known_size, make_class
 from keraslite.layers.recurrent import CellLayer
 from keraslite.layers.recurrent_cells import LSTMCell
+
+__all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
 
 class ConvLSTMCell(LSTMCell):
@@ -24,6 +27,7 @@ class ConvLSTMCell(LSTMCell):
     size that this gives, so that they keep it.
     """
 
+    @takes(LSTMCell, without="units")
     def __init__(
         self,
         rank: int,
@@ -33,13 +37,12 @@ class ConvLSTMCell(LSTMCell):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        **options: Any,
+        **kwargs: Any,
     ) -> None:
         check_positive(self, filters=filters)
-        super().__init__(filters, **options)
-        self.rank = rank
-        self.filters = filters
-        set_window(self, kernel_size, strides, padding, data_format, dilation_rate)
+        super().__init__(filters, **kwargs)
+        keep(self, locals())
+        set_window(self)
         check_strides(self)
         self._step_rank = rank + 2
         self._gate_axis = channel_axis(self)
@@ -84,15 +87,7 @@ class ConvLSTMCell(LSTMCell):
 
 
 class BaseConvLSTM(CellLayer):
-    """A convolutional LSTM of any rank; see `ConvLSTM2D`."""
-
-    _cell = ConvLSTMCell
-
-    def _state_specs(self, spec: Any) -> list[KerasTensor]:
-        return [spec(*self.cell.output_size) for _ in range(2)]
-
-
-_DOC = """LSTM over sequences of {what}, with convolutions in place of products.
+    """LSTM over sequences of {what}, with convolutions in place of products.
 
     Args:
         filters: number of output channels.
@@ -121,46 +116,32 @@ _DOC = """LSTM over sequences of {what}, with convolutions in place of products.
     under `return_sequences`. The sizes must be known.
     """
 
+    _cell = ConvLSTMCell
+    _rank: int
 
-def _conv_lstm(name: str, rank: int, what: str) -> type[BaseConvLSTM]:
-    def __init__(  # noqa: N807
-        self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        self._setup({"rank": rank, **own_arguments(locals())})
-        self.input_spec = InputSpec(ndim=rank + 3)
+    @takes(
+        CellLayer,
+        ConvLSTMCell,
+        behind={
+            "bias_regularizer": "activity_regularizer",
+            "seed": "return_sequences return_state go_backwards stateful",
+        },
+        without="unroll",
+        fixed="rank",
+    )
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(rank=self._rank, **kwargs)
+        self.input_spec = InputSpec(ndim=self._rank + 3)
 
-    doc = _DOC.format(rank=rank, what=what)
-    return make_class(__name__, name, BaseConvLSTM, doc, __init__)
+    def _state_specs(self, spec: Any) -> list[KerasTensor]:
+        return [spec(*self.cell.output_size) for _ in range(2)]
 
 
-ConvLSTM1D = _conv_lstm("ConvLSTM1D", 1, "rows")
-ConvLSTM2D = _conv_lstm("ConvLSTM2D", 2, "images")
-ConvLSTM3D = _conv_lstm("ConvLSTM3D", 3, "volumes")
+def _conv_lstm(rank: int, what: str) -> Any:
+    doc = doc_of(BaseConvLSTM, rank=rank, what=what)
+    return make_class(__name__, f"ConvLSTM{rank}D", BaseConvLSTM, doc, _rank=rank)
+
+
+ConvLSTM1D = _conv_lstm(1, "rows")
+ConvLSTM2D = _conv_lstm(2, "images")
+ConvLSTM3D = _conv_lstm(3, "volumes")

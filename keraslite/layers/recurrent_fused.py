@@ -20,6 +20,10 @@ class FusedSequence:
     go_backwards: bool
     zero_output_for_mask: bool
 
+    def __init__(self, use_cudnn: Any = "auto", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_cudnn = use_cudnn
+
     @property
     def is_fused(self) -> bool:
         """Whether the engine's kernel serves, if nothing in a call forbids it."""

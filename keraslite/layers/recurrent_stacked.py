@@ -11,6 +11,8 @@ from keraslite.core.registry import CustomObjects
 from keraslite.layers.building import build_once
 from keraslite.layers.layer import Layer
 
+__all__ = ["StackedRNNCells"]
+
 
 def output_size(cell: Any) -> Any:
     """The size of a cell's output: its `output_size`, or that of its first state."""

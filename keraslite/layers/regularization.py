@@ -10,24 +10,33 @@ from keraslite.config import standardize_data_format
 from keraslite.core.configurable import parameters_of
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.layers.input_spec import InputSpec
-from keraslite.layers.layer import Layer
-from keraslite.layers.options import check_rate, make_class
+from keraslite.layers.options import WeightlessLayer, check_rate, doc_of, make_class
 from keraslite.random.seed_generator import SeedGenerator
 
+__all__ = [
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+]
 
-class _Noise(Layer):
+
+class _Noise(WeightlessLayer):
     """A layer that changes its input at random in training, as long as its strength is not 0."""
 
     #: The attribute that says how strong the noise is.
     _strength = "rate"
+    supports_masking = True
     noise_shape: tuple[int | None, ...] | None = None
 
     def _begin(self, seed: int | None) -> None:
         self.seed = seed
         if getattr(self, self._strength) > 0:
             self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
 
     def _sizes(self, inputs: Any) -> Any:
         """The shape of the noise, None for that of the inputs."""
@@ -46,7 +55,23 @@ class _Noise(Layer):
         return KerasTensor(inputs.shape, inputs.dtype, record_history=False)
 
 
-class Dropout(_Noise):
+class _Dropping(_Noise):
+    """A layer that drops a share of the values."""
+
+    #: Whether all of them may be dropped.
+    _most_is_one = True
+
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_rate(self, one=self._most_is_one, rate=rate)
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self._begin(seed)
+
+
+class Dropout(_Dropping):
     """Zeros for a random share of the values in training; the rest is scaled up.
 
     Srivastava et al., https://jmlr.org/papers/v15/srivastava14a.html
@@ -56,15 +81,6 @@ class Dropout(_Noise):
         noise_shape: shape of the mask; sizes of 1 (or None for "as the input") broadcast.
         seed: for repeatable masks.
     """
-
-    def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        check_rate(self, rate=rate)
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self._begin(seed)
 
     def _noisy(self, inputs: Any) -> Any:
         return random.dropout(inputs, self.rate, self._sizes(inputs), self.seed_generator)
@@ -79,14 +95,27 @@ class Dropout(_Noise):
 
 
 class _SpatialDropout(Dropout):
-    """Whole channels are dropped."""
+    """Drops whole channels of {what}. See `SpatialDropout1D`.
+
+    Args:
+        rate: share of channels that are dropped.
+        data_format: `"channels_last"` or `"channels_first"`.
+        seed: for repeatable masks.
+        name: of the layer.
+        dtype: of the layer.
+    """
 
     rank: int
 
-    def _setup(
-        self, rate: float, data_format: str | None, seed: int | None, name: str | None, dtype: Any
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        Dropout.__init__(self, rate, seed=seed, name=name, dtype=dtype)
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -121,30 +150,12 @@ class SpatialDropout1D(_SpatialDropout):
     def __init__(
         self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._setup(rate, "channels_last", seed, name, dtype)
+        super().__init__(rate, "channels_last", seed, name, dtype)
 
 
-def _spatial(name: str, rank: int, what: str) -> type[_SpatialDropout]:
-    def __init__(  # noqa: N807
-        self: Any,
-        rate: float,
-        data_format: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        self._setup(rate, data_format, seed, name, dtype)
-
-    doc = f"""Drops whole channels of {what}. See `SpatialDropout1D`.
-
-    Args:
-        rate: share of channels that are dropped.
-        data_format: `"channels_last"` or `"channels_first"`.
-        seed: for repeatable masks.
-        name: of the layer.
-        dtype: of the layer.
-    """
-    return make_class(__name__, name, _SpatialDropout, doc, __init__, rank=rank)
+def _spatial(name: str, rank: int, what: str) -> Any:
+    doc = doc_of(_SpatialDropout, what=what)
+    return make_class(__name__, name, _SpatialDropout, doc, rank=rank)
 
 
 SpatialDropout2D = _spatial("SpatialDropout2D", 2, "images")
@@ -155,7 +166,7 @@ SpatialDropout3D = _spatial("SpatialDropout3D", 3, "volumes")
 _SELU_FLOOR = -1.7580993408473766
 
 
-class AlphaDropout(_Noise):
+class AlphaDropout(_Dropping):
     """Dropout that keeps the mean and variance of inputs with mean 0 and variance 1.
 
     Dropped values become the floor of SELU; all are then scaled and shifted. Klambauer et
@@ -167,14 +178,7 @@ class AlphaDropout(_Noise):
         seed: for repeatable masks.
     """
 
-    def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        check_rate(self, one=False, rate=rate)
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self._begin(seed)
+    _most_is_one = False
 
     def _noisy(self, inputs: Any) -> Any:
         rate, floor = self.rate, _SELU_FLOOR
@@ -236,19 +240,19 @@ class GaussianNoise(_Noise):
         return ops.add(inputs, noise)
 
 
-class ActivityRegularization(Layer):
+class ActivityRegularization(WeightlessLayer):
     """A penalty on its input, which passes unchanged.
 
     Args:
         l1, l2: factors of the sums of absolute values and of squares.
     """
 
+    supports_masking = True
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -12,6 +12,8 @@ from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
 from keraslite.layers.options import known_size
 
+__all__ = ["RotaryEmbedding"]
+
 
 class RotaryEmbedding(Layer):
     """Turns pairs of features by angles that grow with the position.

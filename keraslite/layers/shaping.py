@@ -9,7 +9,9 @@ from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
-from keraslite.layers.options import check_positive
+from keraslite.layers.options import WeightlessLayer, check_positive
+
+__all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]
 
 
 class Flatten(Layer):
@@ -33,7 +35,7 @@ class Flatten(Layer):
         return ops.reshape(inputs, (-1, math.prod(sizes)))
 
 
-class Reshape(Layer):
+class Reshape(WeightlessLayer):
     """Samples in another shape.
 
     Args:
@@ -54,7 +56,6 @@ class Reshape(Layer):
         if target_shape.count(-1) > 1:
             raise ValueError(f"Reshape: `target_shape` may hold -1 once. Received: {target_shape}")
         self.target_shape = target_shape
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         sizes = tuple(inputs.shape)[1:]

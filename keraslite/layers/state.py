@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import weakref
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from keraslite.backend import engine
+from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.operation import Operation
 from keraslite.core.scopes import StatelessScope
 from keraslite.core.variable import Variable
 from keraslite.layers.call import current_call
-from keraslite.layers.tracking import CONTAINERS, assignments, owned, unique
+from keraslite.layers.tracking import CONTAINERS, NOT_OWNED, assignments, inside, owned, unique
 from keraslite.metrics.metric import Metric
 from keraslite.random.seed_generator import SeedGenerator
 
@@ -29,6 +31,10 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
 
     #: Names of attributes that refer to layers or variables of others.
     _not_tracked: frozenset[str] = frozenset()
+    #: Whether all state is there once the layer is built.
+    _locks = True
+    #: Attributes that may get state at any time.
+    _unlocked: frozenset[str] = frozenset()
     built: bool
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -40,6 +46,7 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         put("_losses", [])
         put("_trainable", True)
         put("_path", None)
+        put("_locked", False)
         put("built", False)
         return self
 
@@ -48,6 +55,8 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         return {**vars(self), "_losses": []}
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if self._locked and isinstance(value, HOLDERS):
+            self._refuse_new_state(name, value)
         if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
             self._own_variables.append(value)
         if isinstance(value, HOLDERS):
@@ -60,6 +69,40 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
             self._own_variables[:] = [v for v in self._own_variables if v is not value]
         assignments.number += 1
         object.__delattr__(self, name)
+
+    # Once it is built ---------------------------------------------------------------
+
+    def _lock(self) -> None:
+        """From now on all state is there; steps that are compiled rely on it."""
+        object.__setattr__(self, "_locked", self._locks)
+
+    @contextlib.contextmanager
+    def _adding_state(self) -> Iterator[None]:
+        """In which a layer that is built may get new state."""
+        locked, self._locked = self._locked, False
+        try:
+            yield
+        finally:
+            self._locked = locked
+
+    def _refuse_new_state(self, name: str, value: Any) -> None:
+        if name in NOT_OWNED or name in self._not_tracked or name in self._unlocked:
+            return
+        found = [value] if isinstance(value, _STATE) else list(inside(value, _STATE))
+        if not found:
+            return
+        known = {id(x) for x in self._own_variables}
+        known.update(id(x) for _, x in owned(self, _STATE))
+        for new in found:
+            if id(new) not in known:
+                raise self._is_built_already(f"{name}={describe(new)}")
+
+    def _is_built_already(self, received: str) -> ValueError:
+        return ValueError(
+            f"Layer {self.path!r} ({type(self).__name__}) is built, and takes no new variables, "
+            f"layers or metrics: compiled steps would not know them. Received: {received}. Make "
+            "it in `__init__` or in `build`."
+        )
 
     # What belongs to the layer -----------------------------------------------------
 
@@ -294,5 +337,6 @@ class LayerState(Operation, engine.LayerBase):  # type: ignore[name-defined, mis
         self._loaded()
 
 
+_STATE = (Variable, LayerState, Metric, SeedGenerator)
 #: What may hold state of a layer.
-HOLDERS = (Variable, LayerState, Metric, SeedGenerator, *CONTAINERS)
+HOLDERS = (*_STATE, *CONTAINERS)

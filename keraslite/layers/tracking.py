@@ -48,6 +48,11 @@ def _inside(name: str, container: Any, kinds: tuple[type, ...]) -> Iterator[tupl
             yield from _inside(f"{name}_{key}", value, kinds)
 
 
+def inside(container: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
+    """The objects of the given kinds in a container, at any depth."""
+    return (x for _, x in _inside("", container, kinds))
+
+
 def unique(objects: Iterator[Any] | list[Any]) -> list[Any]:
     """The objects in order, each once (by identity)."""
     return list({id(x): x for x in objects}.values())

@@ -7,10 +7,13 @@ from typing import Any
 from keraslite import ops
 from keraslite.config import standardize_data_format
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.constructors import constructor_of
 from keraslite.layers.convolution import as_tuple, one_of
 from keraslite.layers.input_spec import InputSpec
 from keraslite.layers.layer import Layer
 from keraslite.layers.options import check_positive
+
+__all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D"]
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -110,7 +113,4 @@ class UpSampling3D(_UpSampling):
 
     rank = 3
 
-    def __init__(
-        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(size, data_format, **kwargs)
+    __init__ = constructor_of(_UpSampling, size=(2, 2, 2))

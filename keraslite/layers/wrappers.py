@@ -13,6 +13,8 @@ from keraslite.core.scopes import SymbolicScope
 from keraslite.layers.building import build_once
 from keraslite.layers.layer import Layer
 
+__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+
 
 class _Around(CustomObjects, Layer):
     """What wrappers share: the check of their arguments."""

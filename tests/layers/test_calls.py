@@ -203,6 +203,11 @@ def test_steps_of_dilated_depthwise_windows(name: str, padding: str) -> None:
     )
 
 
+def test_lambda_with_the_shapes_of_several_outputs() -> None:
+    layer = keraslite.layers.Lambda(lambda x: [x, x], output_shape=lambda shape: [shape, shape])
+    assert [x.shape for x in layer(keraslite.Input((3,)))] == [(None, 3)] * 2
+
+
 def test_lambda_functions_see_tensors_of_the_engine() -> None:
     seen = []
 

@@ -243,8 +243,9 @@ class ImageLayer(DataLayer):
         if not isinstance(data, dict):
             return self.transform_images(data, transformation, training)
         found = dict(data)
-        for key, step in _STEPS[len(images.shape) == 4].items():
+        for key, one in _KINDS.items():
             if key in data:
+                step = f"transform_{key if len(images.shape) == 4 else f'single_{one}'}"
                 found[key] = getattr(self, step)(data[key], transformation, training)
         return found
 
@@ -353,20 +354,12 @@ class MovingLayer(ImageLayer):
         return boxes.convert_format(found, "xyxy", name, height, width)
 
 
-# What goes through a transformation, by the key and by whether it is a batch.
-_STEPS = {
-    True: {
-        "images": "transform_images",
-        "labels": "transform_labels",
-        "bounding_boxes": "transform_bounding_boxes",
-        "segmentation_masks": "transform_segmentation_masks",
-    },
-    False: {
-        "images": "transform_single_image",
-        "labels": "transform_single_label",
-        "bounding_boxes": "transform_single_bounding_box",
-        "segmentation_masks": "transform_single_segmentation_mask",
-    },
+#: What goes through a transformation, and what one of each is called.
+_KINDS = {
+    "images": "image",
+    "labels": "label",
+    "bounding_boxes": "bounding_box",
+    "segmentation_masks": "segmentation_mask",
 }
 _PIXELS = ("images", "segmentation_masks")
 

@@ -16,6 +16,19 @@ from keraslite.layers.augmentation.base import (
     signs,
     uniform,
 )
+from keraslite.layers.constructors import constructor_of, takes
+
+__all__ = [
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomContrast",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
+    "RandomSaturation",
+    "Solarization",
+]
 
 _BYTES = (0, 255)
 _UNIT = (0.0, 1.0)
@@ -24,7 +37,7 @@ _UNIT = (0.0, 1.0)
 class ColourLayer(ImageLayer):
     """A layer that knows the range of the values of pixels."""
 
-    def __init__(self, value_range: Any, **kwargs: Any) -> None:
+    def __init__(self, value_range: Any = _BYTES, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.value_range = checked_range(type(self).__name__, value_range)
 
@@ -59,7 +72,7 @@ def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
     return first + (second - first) * per_image(share, first)
 
 
-class RandomBrightness(ColourLayer):
+class RandomBrightness(FactorLayer):
     """Makes images brighter or darker, by a number that is added.
 
     Args:
@@ -77,12 +90,7 @@ class RandomBrightness(ColourLayer):
 
     _keeps_integers = True
 
-    def __init__(
-        self, factor: Any, value_range: Any = _BYTES, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(value_range, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0)
-        self._seed_with(seed)
+    __init__ = constructor_of(FactorLayer, without="data_format")
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         span = self.value_range[1] - self.value_range[0]
@@ -92,7 +100,7 @@ class RandomBrightness(ColourLayer):
         return self._clipped(images + per_image(transformation["rgb_delta"], images))
 
 
-class RandomContrast(ColourLayer):
+class RandomContrast(FactorLayer):
     """Brings values nearer to, or farther from, their mean in each channel.
 
     Args:
@@ -105,14 +113,13 @@ class RandomContrast(ColourLayer):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self, factor: Any, value_range: Any = _BYTES, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(value_range, **kwargs)
-        self.factor = self._range("factor", factor, -1.0, 1.0, start=0.0)
+    _limits = (-1.0, 1.0, 0.0)
+
+    @takes(FactorLayer, without="data_format")
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if self.factor[1] < 0:
             self._range("factor", self.factor[1], 0.0, 1.0)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         lower, upper = self.factor
@@ -242,7 +249,7 @@ class RandomGrayscale(ImageLayer):
         return ops.where(per_image(transformation, images), gray, images)
 
 
-class RandomInvert(ColourLayer):
+class RandomInvert(FactorLayer):
     """Makes negatives of some images.
 
     Args:
@@ -257,17 +264,8 @@ class RandomInvert(ColourLayer):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        value_range: Any = _BYTES,
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
-        self._seed_with(seed)
+    _limits = (0.0, 1.0, 0.0)
+    __init__ = constructor_of(FactorLayer, behind={"seed": "data_format"}, factor=1.0)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {"apply_inversion": chosen(sizes, self.factor, seed)}

@@ -9,6 +9,8 @@ from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import rescaled
 from keraslite.layers.augmentation.colours import _BYTES, ColourLayer
 
+__all__ = ["AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"]
+
 
 class AutoContrast(ColourLayer):
     """Spreads the values of each channel over the whole range.
@@ -18,9 +20,6 @@ class AutoContrast(ColourLayer):
     """
 
     _in_training_only = False
-
-    def __init__(self, value_range: Any = _BYTES, **kwargs: Any) -> None:
-        super().__init__(value_range, **kwargs)
 
     def _images(self, images: Tensor, transformation: Any) -> Tensor:
         axes = self._axes[:2]

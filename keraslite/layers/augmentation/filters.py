@@ -7,7 +7,10 @@ from typing import Any
 from keraslite import ops, random
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import Sizes, chosen, per_image, rectangles
-from keraslite.layers.augmentation.colours import _BYTES, ColourLayer, FactorLayer, blend
+from keraslite.layers.augmentation.colours import FactorLayer, blend
+from keraslite.layers.constructors import takes
+
+__all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
 
 
 class RandomSharpness(FactorLayer):
@@ -40,7 +43,7 @@ class RandomSharpness(FactorLayer):
         return (mean * 9.0 + images * 4.0) / 13.0
 
 
-class RandomGaussianBlur(ColourLayer):
+class RandomGaussianBlur(FactorLayer):
     """Blurs some images. See `keras.ops.image.gaussian_blur`.
 
     Args:
@@ -58,18 +61,11 @@ class RandomGaussianBlur(ColourLayer):
         ValueError: for numbers out of range, or even sizes.
     """
 
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        kernel_size: Any = 3,
-        sigma: Any = 1.0,
-        value_range: Any = _BYTES,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
+    _limits = (0.0, 1.0, 0.0)
+
+    @takes(FactorLayer, behind={"factor": "kernel_size sigma"}, factor=1.0)
+    def __init__(self, kernel_size: Any = 3, sigma: Any = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         size = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * 2
         if len(size) != 2 or not all(isinstance(n, int) and n > 0 and n % 2 for n in size):
             raise ValueError(
@@ -79,7 +75,6 @@ class RandomGaussianBlur(ColourLayer):
         self.kernel_size = size
         most = float("inf") if isinstance(sigma, (tuple, list)) else 1.0
         self.sigma = self._range("sigma", sigma, 0.0, most, start=0.0)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {
@@ -95,7 +90,7 @@ class RandomGaussianBlur(ColourLayer):
         return ops.where(apply, self._clipped(blurred), images)
 
 
-class RandomErasing(ColourLayer):
+class RandomErasing(FactorLayer):
     """Erases a rectangle of some images.
 
     Zhong et al., "Random Erasing Data Augmentation", https://arxiv.org/abs/1708.04896
@@ -115,21 +110,13 @@ class RandomErasing(ColourLayer):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: Any = (0.02, 0.33),
-        fill_value: Any = None,
-        value_range: Any = _BYTES,
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range, data_format=data_format, **kwargs)
-        self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
+    _limits = (0.0, 1.0, 0.0)
+
+    @takes(FactorLayer, behind={"factor": "scale fill_value", "seed": "data_format"}, factor=1.0)
+    def __init__(self, scale: Any = (0.02, 0.33), fill_value: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.scale = self._range("scale", scale, 0.0, 1.0, start=0.0)
         self.fill_value = fill_value
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         share = random.uniform((sizes.batch, 2), *self.scale, dtype="float32", seed=seed)

@@ -18,7 +18,18 @@ from keraslite.layers.augmentation.base import (
     uniform,
 )
 from keraslite.layers.augmentation.boxes import corner_points, hull
+from keraslite.layers.constructors import takes
 from keraslite.ops.image.geometry import projection
+
+__all__ = [
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+]
 
 _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -70,16 +81,27 @@ class RandomFlip(MovingLayer):
         return ops.where(per_image(transformation["flips"], corners), flipped, corners)
 
 
-class _Warp(MovingLayer):
-    """Pixels come from elsewhere: from where a projective map takes their coordinates."""
+class _Filling(MovingLayer):
+    """A layer that fills the places where no pixels come to."""
 
-    fill_mode: str
-    fill_value: float
-
-    def _fill_with(self, interpolation: str, fill_mode: str, fill_value: float) -> None:
+    def __init__(
+        self,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
         check_choice(self, _INTERPOLATIONS, interpolation=interpolation)
         check_choice(self, _FILL_MODES, fill_mode=fill_mode)
         self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
+        self._seed_with(seed)
+
+
+class _Warp(_Filling):
+    """Pixels come from elsewhere: from where a projective map takes their coordinates."""
 
     def _coefficients(self, transformation: Any) -> Tensor:
         """Of the map, of shape `(batch, 8)`; see `keras.ops.image.affine_transform`."""
@@ -149,23 +171,12 @@ class RandomTranslation(_Warp):
         ValueError: for numbers out of range, or options that do not exist.
     """
 
-    def __init__(
-        self,
-        height_factor: Any,
-        width_factor: Any,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    @takes(_Filling)
+    def __init__(self, height_factor: Any, width_factor: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
         self._height_range = self._range("height_factor", height_factor, -1.0, 1.0)
         self._width_range = self._range("width_factor", width_factor, -1.0, 1.0)
-        self._fill_with(interpolation, fill_mode, fill_value)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         down = uniform(sizes, self._height_range, seed) * ops.cast(sizes.height, "float32")
@@ -180,12 +191,9 @@ class RandomTranslation(_Warp):
         self, bounding_boxes: dict[str, Any], w_shift_factor: Any, h_shift_factor: Any
     ) -> dict[str, Any]:
         """Boxes `xyxy` moved to the right and down."""
-        return _shifted(bounding_boxes, w_shift_factor, h_shift_factor)
-
-
-def _shifted(bounding_boxes: dict[str, Any], right: Any, down: Any) -> dict[str, Any]:
-    shift = ops.stack([ops.convert_to_tensor(v, "float32") for v in (right, down) * 2], -1)
-    return {**bounding_boxes, "boxes": ops.add(bounding_boxes["boxes"], shift)}
+        sides = (w_shift_factor, h_shift_factor) * 2
+        shift = ops.stack([ops.convert_to_tensor(v, "float32") for v in sides], -1)
+        return {**bounding_boxes, "boxes": ops.add(bounding_boxes["boxes"], shift)}
 
 
 class RandomRotation(_Warp):
@@ -205,20 +213,10 @@ class RandomRotation(_Warp):
         ValueError: for numbers out of range, or options that do not exist.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    @takes(_Filling)
+    def __init__(self, factor: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.factor = self._range("factor", factor, -1.0, 1.0)
-        self._fill_with(interpolation, fill_mode, fill_value)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {"angle": uniform(sizes, self.factor, seed) * 360.0}
@@ -250,25 +248,14 @@ class RandomZoom(_Warp):
         ValueError: for numbers out of range, or options that do not exist.
     """
 
-    def __init__(
-        self,
-        height_factor: Any,
-        width_factor: Any = None,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    @takes(_Filling)
+    def __init__(self, height_factor: Any, width_factor: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
         self._height_range = self._range("height_factor", height_factor, -1.0, 1.0)
         self._width_range: Range | None = None
         if width_factor is not None:
             self._width_range = self._range("width_factor", width_factor, -1.0, 1.0)
-        self._fill_with(interpolation, fill_mode, fill_value)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         rows = columns = uniform(sizes, self._height_range, seed) + 1.0
@@ -315,18 +302,9 @@ class RandomShear(_Warp):
         ValueError: for numbers out of range, or options that do not exist.
     """
 
-    def __init__(
-        self,
-        x_factor: Any = 0.0,
-        y_factor: Any = 0.0,
-        interpolation: str = "bilinear",
-        fill_mode: str = "reflect",
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    @takes(_Filling, behind={"y_factor": "interpolation fill_mode fill_value data_format seed"})
+    def __init__(self, x_factor: Any = 0.0, y_factor: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._x_range = self._range("x_factor", x_factor, -1.0, 1.0)
         self._y_range = self._range("y_factor", y_factor, -1.0, 1.0)
         # One number where that says the same: Keras does not take back the range it writes.
@@ -334,8 +312,6 @@ class RandomShear(_Warp):
             last if first == -last else (first, last)
             for first, last in (self._x_range, self._y_range)
         )
-        self._fill_with(interpolation, fill_mode, fill_value)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         side = signs(sizes, seed)
@@ -346,11 +322,7 @@ class RandomShear(_Warp):
         x, y = ops.unstack(transformation["shear_factor"], axis=-1)
         return _affine(x, 1.0, x, 0.0, y, 1.0, 0.0)
 
-    def get_shifted_bbox(
-        self, bounding_boxes: dict[str, Any], w_shift_factor: Any, h_shift_factor: Any
-    ) -> dict[str, Any]:
-        """Boxes `xyxy` moved to the right and down."""
-        return _shifted(bounding_boxes, w_shift_factor, h_shift_factor)
+    get_shifted_bbox = RandomTranslation.get_shifted_bbox
 
 
 class RandomPerspective(_Warp):
@@ -370,21 +342,15 @@ class RandomPerspective(_Warp):
         ValueError: for numbers out of range, or options that do not exist.
     """
 
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: float = 1.0,
-        interpolation: str = "bilinear",
-        fill_value: float = 0.0,
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    _not_in_config = frozenset({"fill_mode"})
+
+    @takes(
+        _Filling, behind={"scale": "interpolation fill_value seed data_format"}, fixed="fill_mode"
+    )
+    def __init__(self, factor: Any = 1.0, scale: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(fill_mode="constant", **kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         self.scale = self._range("scale", scale, 0.0, 1.0, start=0.0)[1]
-        self._fill_with(interpolation, "constant", fill_value)
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         right, bottom = (ops.cast(n, "float32") - 1.0 for n in (sizes.width, sizes.height))
@@ -405,7 +371,7 @@ class RandomPerspective(_Warp):
         return ops.where(per_image(transformation["apply_perspective"], found), found, same)
 
 
-class RandomElasticTransform(MovingLayer):
+class RandomElasticTransform(_Filling):
     """Images whose pixels move a little, neighbours alike. See `keras.ops.image.elastic_transform`.
 
     Args:
@@ -425,24 +391,17 @@ class RandomElasticTransform(MovingLayer):
         NotImplementedError: for bounding boxes, which would bend.
     """
 
+    @takes(
+        _Filling,
+        behind={"scale": "interpolation fill_mode fill_value value_range seed data_format"},
+    )
     def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: Any = 1.0,
-        interpolation: str = "bilinear",
-        fill_mode: str = "reflect",
-        fill_value: float = 0.0,
-        value_range: Any = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
+        self, factor: Any = 1.0, scale: Any = 1.0, value_range: Any = (0, 255), **kwargs: Any
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(**kwargs)
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         self.scale = self._range("scale", scale, 0.0, 1.0, start=0.0)
-        _Warp._fill_with(self, interpolation, fill_mode, fill_value)  # type: ignore[arg-type]
         self.value_range = value_range
-        self._seed_with(seed)
 
     def _draw(self, sizes: Sizes, seed: Any) -> dict[str, Tensor]:
         return {

@@ -10,6 +10,8 @@ from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import ImageLayer, Sizes, per_image, rectangles, uniform
 
+__all__ = ["CutMix", "MixUp"]
+
 
 class _Mix(ImageLayer):
     """Each image gets something of another one of the batch."""

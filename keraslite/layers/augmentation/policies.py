@@ -9,7 +9,7 @@ from typing import Any
 from keraslite import ops, random
 from keraslite.core import tree
 from keraslite.core.op import Tensor
-from keraslite.layers.augmentation.base import ImageLayer, Range, Sizes
+from keraslite.layers.augmentation.base import ImageLayer, Sizes
 from keraslite.layers.augmentation.colours import (
     _BYTES,
     RandomBrightness,
@@ -23,7 +23,10 @@ from keraslite.layers.augmentation.colours import (
 from keraslite.layers.augmentation.contrast import AutoContrast, Equalization
 from keraslite.layers.augmentation.filters import RandomSharpness
 from keraslite.layers.augmentation.geometry import RandomRotation, RandomShear, RandomTranslation
-from keraslite.layers.options import check_positive
+from keraslite.layers.constructors import takes
+from keraslite.layers.options import check_positive, keep
+
+__all__ = ["AugMix", "RandAugment", "RandomColorJitter"]
 
 _COLOURS = ("random_brightness", "random_color_degeneration", "random_contrast", "random_sharpness")
 
@@ -108,12 +111,8 @@ class RandomColorJitter(_Policy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
+        keep(self, locals())
         super().__init__(data_format=data_format, **kwargs)
-        self.value_range = value_range
-        self.brightness_factor = brightness_factor
-        self.contrast_factor = contrast_factor
-        self.saturation_factor = saturation_factor
-        self.hue_factor = hue_factor
         self._seed_with(seed)
         common = {
             "value_range": value_range,
@@ -138,13 +137,16 @@ class RandomColorJitter(_Policy):
 class _Augmenter(_Policy):
     """A policy that picks parts at random."""
 
-    factor: Range
-    value_range: Any
-    interpolation: str
-
-    def _augment_with(
-        self, value_range: Any, factor: Any, interpolation: str, seed: int | None, names: Any = None
+    def __init__(
+        self,
+        value_range: Any = _BYTES,
+        factor: Any = 0.5,
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
         self.value_range = value_range
         self.factor = self._range("factor", factor, 0.0, 1.0, start=0.0)
         self.interpolation = interpolation
@@ -173,7 +175,7 @@ class _Augmenter(_Policy):
             "auto_contrast": AutoContrast(**coloured),
             "equalization": Equalization(**coloured),
         }
-        self._compose({n: p for n, p in parts.items() if names is None or n in names})
+        self._compose(parts)
 
     def _pick(self, shape: tuple[int, ...], seed: Any) -> Tensor:
         return random.randint(shape, 0, len(self._parts), "int32", seed)
@@ -198,20 +200,11 @@ class RandAugment(_Augmenter):
         ValueError: for numbers out of range.
     """
 
-    def __init__(
-        self,
-        value_range: Any = _BYTES,
-        num_ops: int = 2,
-        factor: Any = 0.5,
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
+    @takes(_Augmenter, behind={"value_range": "num_ops"})
+    def __init__(self, num_ops: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         check_positive(self, num_ops=num_ops)
         self.num_ops = num_ops
-        self._augment_with(value_range, factor, interpolation, seed)
 
     def _draw_all(self, data: Any, sizes: Sizes, seed: Any) -> dict[str, Any]:
         # Each change is drawn anew, so that one that is picked twice differs.
@@ -250,25 +243,21 @@ class AugMix(_Augmenter):
         ValueError: for numbers out of range.
     """
 
+    @takes(
+        _Augmenter,
+        behind={"value_range": "num_chains chain_depth", "factor": "alpha all_ops"},
+        factor=0.3,
+    )
     def __init__(
         self,
-        value_range: Any = _BYTES,
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: Any = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.num_chains = num_chains
-        self.chain_depth = chain_depth
-        self.alpha = alpha
-        self.all_ops = all_ops
-        self._augment_with(value_range, factor, interpolation, seed)
+        super().__init__(**kwargs)
+        keep(self, locals())
         if not all_ops:
             self._parts = tuple(name for name in self._parts if name not in _COLOURS)
 

@@ -10,8 +10,12 @@ from keraslite.core.errors import check_choice
 from keraslite.core.keras_tensor import KerasTensor
 from keraslite.core.op import Tensor
 from keraslite.layers.augmentation.base import ImageLayer, MovingLayer, Sizes, random
+from keraslite.layers.constructors import takes
+from keraslite.layers.options import keep
 from keraslite.ops.image.resizing import INTERPOLATIONS
 from keraslite.random.seed_generator import make_default_seed
+
+__all__ = ["CenterCrop", "MaxNumBoundingBoxes", "RandomCrop", "Resizing"]
 
 
 def _known(*sizes: Any) -> bool:
@@ -37,10 +41,11 @@ class _Sized(MovingLayer):
     """A layer whose images get the size `(height, width)`."""
 
     _in_training_only = False
-    height: int
-    width: int
 
-    def _size_to(self, height: int, width: int) -> None:
+    def __init__(
+        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
         for name, value in (("height", height), ("width", width)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(
@@ -104,29 +109,27 @@ class Resizing(_Sized):
 
     _keeps_integers = True
 
+    @takes(
+        _Sized,
+        behind={
+            "width": "interpolation crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value "
+            "antialias"
+        },
+    )
     def __init__(
         self,
-        height: int,
-        width: int,
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
         fill_mode: str = "constant",
         fill_value: float = 0.0,
         antialias: bool = False,
-        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._size_to(height, width)
+        super().__init__(**kwargs)
+        keep(self, locals())
         check_choice(self, INTERPOLATIONS, interpolation=interpolation)
         check_choice(self, ("constant",), fill_mode=fill_mode)
-        self.interpolation = interpolation
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
-        self.antialias = antialias
 
     def _move(self, x: Tensor, transformation: Any, interpolation: str) -> Tensor:
         return self._resized(
@@ -208,12 +211,6 @@ class CenterCrop(_Crop):
         ValueError: for sizes that are no positive integers.
     """
 
-    def __init__(
-        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._size_to(height, width)
-
     def _start(self, transformation: Any, height: Any, width: Any) -> tuple[Any, Any]:
         return (height - self.height) // 2, (width - self.width) // 2
 
@@ -236,17 +233,14 @@ class RandomCrop(_Crop):
         ValueError: for sizes that are no positive integers.
     """
 
+    @takes(_Sized, behind={"width": "seed", "data_format": "name"})
     def __init__(
         self,
-        height: int,
-        width: int,
         seed: int | None = None,
-        data_format: str | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, name=name, **kwargs)
-        self._size_to(height, width)
+        super().__init__(name=name, **kwargs)
         self._seed_with(make_default_seed() if seed is None else seed)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:

@@ -8,6 +8,8 @@ from keraslite import ops
 from keraslite.layers.options import check_indices, check_positive
 from keraslite.layers.preprocessing.base import EncodingLayer, is_float_policy
 
+__all__ = ["CategoryEncoding"]
+
 
 class CategoryEncoding(EncodingLayer):
     """Integers as one-hot, multi-hot or count vectors.

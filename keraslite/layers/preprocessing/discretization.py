@@ -11,6 +11,8 @@ from keraslite.backend.foreign import host_array
 from keraslite.core import dtypes
 from keraslite.layers.preprocessing.base import Adaptable, EncodingLayer
 
+__all__ = ["Discretization"]
+
 
 class Discretization(Adaptable, EncodingLayer):
     """Numbers as the numbers of the bins that they fall into.
@@ -146,15 +148,8 @@ class Discretization(Adaptable, EncodingLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, and the boundaries that were learnt."""
-        return {
-            "bin_boundaries": self._boundaries,
-            "num_bins": self.num_bins,
-            "epsilon": self.epsilon,
-            "output_mode": self.output_mode,
-            "sparse": self.sparse,
-            "name": self.name,
-            "dtype": self.dtype,
-        }
+        names = ("bin_boundaries", "num_bins", "epsilon", "output_mode", "sparse", "name", "dtype")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Discretization:

@@ -11,10 +11,13 @@ from keraslite.backend import engine
 from keraslite.backend.foreign import host_array
 from keraslite.core.errors import describe
 from keraslite.core.keras_tensor import KerasTensor
+from keraslite.layers.constructors import takes
 from keraslite.layers.options import check_positive
 from keraslite.layers.preprocessing import hashes
 from keraslite.layers.preprocessing.base import HostLayer, Shape
 from keraslite.layers.preprocessing.encoding import encoded_shape
+
+__all__ = ["HashedCrossing", "Hashing"]
 
 _CROSS_SEED = 0xDECAFCAFFE  # TensorFlow's, for values that agree with its crossings
 
@@ -25,11 +28,17 @@ class _BucketLayer(HostLayer):
     _modes: tuple[str, ...] = ("int", "one_hot", "multi_hot", "count")
 
     def __init__(
-        self, num_bins: int, output_mode: str, sparse: bool, dtype: Any, **kwargs: Any
+        self,
+        num_bins: int,
+        output_mode: str = "int",
+        sparse: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
     ) -> None:
         if dtype is None and output_mode == "int":
             dtype = "int64"
-        super().__init__(dtype=dtype, **kwargs)
+        super().__init__(name=name, dtype=dtype, **kwargs)
         check_positive(self, num_bins=num_bins)
         self._set_mode(output_mode, sparse, self._modes)
         if output_mode == "int" and "int" not in self.compute_dtype:
@@ -68,16 +77,9 @@ class Hashing(_BucketLayer):
         array([[1], [0], [1], [1], [2]])
     """
 
-    def __init__(
-        self,
-        num_bins: int,
-        mask_value: Any = None,
-        salt: Any = None,
-        output_mode: str = "int",
-        sparse: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(num_bins, output_mode, sparse, kwargs.pop("dtype", None), **kwargs)
+    @takes(_BucketLayer, behind={"num_bins": "mask_value salt"}, without="name dtype")
+    def __init__(self, mask_value: Any = None, salt: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.mask_value = mask_value
         self.salt = _checked_salt(self, salt)
 
@@ -132,17 +134,10 @@ class HashedCrossing(_BucketLayer):
 
     _modes = ("int", "one_hot")
 
-    def __init__(
-        self,
-        num_bins: int,
-        output_mode: str = "int",
-        sparse: bool = False,
-        name: str | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        sparse = sparse and output_mode != "int"
-        super().__init__(num_bins, output_mode, sparse, dtype, name=name, **kwargs)
+    @takes(_BucketLayer)
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs["sparse"] = kwargs["sparse"] and kwargs["output_mode"] != "int"
+        super().__init__(**kwargs)
 
     def _arrays(self, value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
@@ -200,13 +195,8 @@ class HashedCrossing(_BucketLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; the dtype by name."""
-        return {
-            "num_bins": self.num_bins,
-            "output_mode": self.output_mode,
-            "sparse": self.sparse,
-            "name": self.name,
-            "dtype": self.dtype,
-        }
+        names = ("num_bins", "output_mode", "sparse", "name", "dtype")
+        return {name: getattr(self, name) for name in names}
 
 
 def _fingerprint(x: np.ndarray) -> np.ndarray:

@@ -30,40 +30,45 @@ class Lookup(Adaptable, HostLayer):
 
     def __init__(
         self,
-        max_tokens: int | None,
-        num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
-        vocabulary: Any,
-        idf_weights: Any,
-        invert: bool,
-        output_mode: str,
-        pad_to_max_tokens: bool,
-        sparse: bool,
-        salt: Any,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: Any = None,
+        oov_token: Any = None,
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        pad_to_max_tokens: bool = False,
+        sparse: bool = False,
+        name: str | None = None,
+        salt: Any = None,
         **kwargs: Any,
     ) -> None:
         # Configs have it, for readers.
         kwargs.pop("vocabulary_size", None)
-        super().__init__(**kwargs)
-        self._check(
-            max_tokens is None or max_tokens > 1, "`max_tokens` must be above 1", max_tokens
-        )
-        self._check(num_oov_indices >= 0, "`num_oov_indices` must not be negative", num_oov_indices)
+        super().__init__(name=name, **kwargs)
+        for holds, rule, received in (
+            (max_tokens is None or max_tokens > 1, "`max_tokens` must be above 1", max_tokens),
+            (num_oov_indices >= 0, "`num_oov_indices` must not be negative", num_oov_indices),
+            (
+                not pad_to_max_tokens or max_tokens is not None,
+                "`pad_to_max_tokens=True` needs `max_tokens`",
+                max_tokens,
+            ),
+            (
+                not invert or output_mode == "int",
+                "`invert=True` needs output_mode='int'",
+                output_mode,
+            ),
+            (
+                idf_weights is None or output_mode == "tf_idf",
+                "`idf_weights` are for output_mode='tf_idf'",
+                output_mode,
+            ),
+        ):
+            if not holds:
+                raise ValueError(f"{type(self).__name__}: {rule}. Received: {received!r}")
         MemoryBudget.reserve(num_oov_indices, f"{self.name}/oov_tokens")
-        self._check(
-            not pad_to_max_tokens or max_tokens is not None,
-            "`pad_to_max_tokens=True` needs `max_tokens`",
-            max_tokens,
-        )
-        self._check(
-            not invert or output_mode == "int", "`invert=True` needs output_mode='int'", output_mode
-        )
-        self._check(
-            idf_weights is None or output_mode == "tf_idf",
-            "`idf_weights` are for output_mode='tf_idf'",
-            output_mode,
-        )
         if output_mode == "binary":
             output_mode = "multi_hot"
         self._set_mode(output_mode, sparse, _MODES)
@@ -83,10 +88,6 @@ class Lookup(Adaptable, HostLayer):
         self.reset_state()
         if vocabulary is not None:
             self._set_given(vocabulary, idf_weights)
-
-    def _check(self, holds: bool, rule: str, received: Any) -> None:
-        if not holds:
-            raise ValueError(f"{type(self).__name__}: {rule}. Received: {received!r}")
 
     # The vocabulary --------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ import numpy as np
 
 from keraslite import ops
 from keraslite.backend import engine
-from keraslite.core.configurable import shared_arguments
 from keraslite.core.errors import check_choice
+from keraslite.layers.constructors import takes
 from keraslite.layers.preprocessing import hashes
 from keraslite.layers.preprocessing.base import integer_dtype
 from keraslite.layers.preprocessing.lookup import Lookup
+
+__all__ = ["IntegerLookup", "StringLookup"]
 
 #: The place of the mask token in the table, where -1 means unknown.
 _MASK = -2
@@ -48,27 +50,12 @@ class StringLookup(Lookup):
                [4, 0, 2]])
     """
 
-    def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: str | None = None,
-        oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        pad_to_max_tokens: bool = False,
-        sparse: bool = False,
-        encoding: str = "utf-8",
-        name: str | None = None,
-        salt: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    @takes(Lookup, behind={"sparse": "encoding"}, oov_token="[UNK]")
+    def __init__(self, encoding: str = "utf-8", **kwargs: Any) -> None:
         kwargs.pop("oov_method", None)
         codecs.lookup(encoding)
         self.encoding = encoding
-        super().__init__(name=name, **shared_arguments(Lookup.__init__, locals()))
+        super().__init__(**kwargs)
 
     def _token_of(self, token: Any) -> str:
         return token.decode(self.encoding) if isinstance(token, bytes) else str(token)
@@ -143,34 +130,28 @@ class IntegerLookup(Lookup):
                [4, 0, 2]])
     """
 
+    @takes(
+        Lookup,
+        behind={
+            "vocabulary": "vocabulary_dtype",
+            "output_mode": "sparse",
+            "pad_to_max_tokens": "oov_method salt name",
+        },
+        oov_token=-1,
+    )
     def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: int | None = None,
-        oov_token: int = -1,
-        vocabulary: Any = None,
-        vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        sparse: bool = False,
-        pad_to_max_tokens: bool = False,
-        oov_method: str = "floormod",
-        salt: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
+        self, vocabulary_dtype: str = "int64", oov_method: str = "floormod", **kwargs: Any
     ) -> None:
         check_choice(self, ("int64",), vocabulary_dtype=vocabulary_dtype)
         check_choice(self, ("floormod", "farmhash"), oov_method=oov_method)
-        if salt is not None and oov_method != "farmhash":
+        if kwargs["salt"] is not None and oov_method != "farmhash":
             raise ValueError(
                 "IntegerLookup: `salt` needs oov_method='farmhash'. "
                 f"Received: oov_method={oov_method!r}"
             )
         self.vocabulary_dtype = vocabulary_dtype
         self.oov_method = oov_method
-        super().__init__(name=name, **shared_arguments(Lookup.__init__, locals()))
+        super().__init__(**kwargs)
 
     _table_dtype = "int64"
 

@@ -9,6 +9,8 @@ from keraslite.core.serialization import deserialize_keras_object, serialize_ker
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.layer import Layer
 
+__all__ = ["Pipeline"]
+
 
 class Pipeline(DataLayer):
     """Layers one after the other; unlike a `Sequential` it is no model but prepares data.

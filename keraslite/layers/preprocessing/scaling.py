@@ -13,6 +13,8 @@ from keraslite.backend.foreign import host_array
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.preprocessing.base import Adaptable, Shape
 
+__all__ = ["Normalization", "Rescaling"]
+
 
 class Rescaling(DataLayer):
     """`inputs * scale + offset`.

@@ -13,7 +13,10 @@ from keraslite.core.budget import MemoryBudget
 from keraslite.core.errors import check_choice
 from keraslite.layers.data_layer import DataLayer
 from keraslite.layers.input_spec import InputSpec
+from keraslite.layers.options import keep
 from keraslite.layers.preprocessing.base import Shape
+
+__all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 _WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
@@ -60,6 +63,7 @@ class STFTSpectrogram(DataLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        keep(self, locals())
         check_choice(self, _MODES, mode=mode)
         check_choice(self, ("density", "spectrum", None), scaling=scaling)
         check_choice(self, ("valid", "same"), padding=padding)
@@ -77,15 +81,6 @@ class STFTSpectrogram(DataLayer):
                 "STFTSpectrogram: `fft_length` must not be below `frame_length`. "
                 f"Received: fft_length={fft_length}, frame_length={frame_length}"
             )
-        self.mode = mode
-        self.frame_length = frame_length
-        self.frame_step = frame_step
-        self.fft_length = fft_length
-        self.window = window
-        self.periodic = periodic
-        self.scaling = scaling
-        self.padding = padding
-        self.expand_dims = expand_dims
         self.data_format = data_format or config.image_data_format()
         check_choice(self, ("channels_last", "channels_first"), data_format=self.data_format)
         MemoryBudget.reserve(frame_length, self.name)
@@ -234,6 +229,7 @@ class MelSpectrogram(DataLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        keep(self, locals())
         if sequence_length is not None and fft_length < sequence_length:
             raise ValueError(
                 "MelSpectrogram: `fft_length` must not be below `sequence_length`. "
@@ -246,19 +242,8 @@ class MelSpectrogram(DataLayer):
             )
         if isinstance(window, str):
             check_choice(self, ("hann", "hamming"), window=window)
-        self.fft_length = fft_length
-        self.sequence_stride = sequence_stride
         self.sequence_length = sequence_length or fft_length
-        self.window = window
-        self.sampling_rate = sampling_rate
-        self.num_mel_bins = num_mel_bins
-        self.min_freq = min_freq
         self.max_freq = max_freq or int(sampling_rate / 2)
-        self.power_to_db = power_to_db
-        self.top_db = top_db
-        self.mag_exp = mag_exp
-        self.min_power = min_power
-        self.ref_power = ref_power
 
     def call(self, inputs: Any) -> Any:
         """The powers of sound in the bands."""

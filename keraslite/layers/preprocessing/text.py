@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import operator
 import string
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from keraslite.core.errors import check_choice
 from keraslite.layers.preprocessing.base import Adaptable, HostLayer, Shape
 from keraslite.layers.preprocessing.lookup import refuse_vocabulary_path
 from keraslite.layers.preprocessing.lookups import StringLookup
+
+__all__ = ["TextVectorization"]
 
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 _PUNCTUATION = string.punctuation.encode()
@@ -232,13 +235,8 @@ class TextVectorization(Adaptable, HostLayer):
         sizes = self.ngrams if isinstance(self.ngrams, tuple) else range(1, self.ngrams + 1)
         return [" ".join(texts[i : i + n]) for n in sizes for i in range(len(texts) - n + 1)]
 
-    @property
-    def _depth(self) -> int | None:
-        return self._lookup_layer._depth
-
-    @property
-    def _output_dtype(self) -> str:
-        return self._lookup_layer._output_dtype
+    _depth = property(operator.attrgetter("_lookup_layer._depth"))
+    _output_dtype = property(operator.attrgetter("_lookup_layer._output_dtype"))
 
     def _texts(self, shape: Shape) -> Shape:
         """The shape of the texts: without an axis of size 1, or without that of the words."""
