@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core.op import Tensor, TensorLike
-from keraslite.core.registry import Catalog
+from keraslite.core.registry import Catalog, exported
 from keraslite.ops import nn
 from keraslite.ops import numpy as np
 from keraslite.ops.nn import (
@@ -37,6 +37,44 @@ from keraslite.ops.nn import (
     threshold,
 )
 from keraslite.ops.numpy import tanh
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
 
 
 def relu(
@@ -141,38 +179,7 @@ def linear(x: TensorLike) -> Tensor:
 CATALOG = Catalog(
     kind="activation",
     module="keras.activations",
-    objects=[
-        celu,
-        elu,
-        exponential,
-        gelu,
-        glu,
-        hard_shrink,
-        hard_sigmoid,
-        hard_silu,
-        hard_tanh,
-        leaky_relu,
-        linear,
-        log_sigmoid,
-        log_softmax,
-        mish,
-        relu,
-        relu6,
-        selu,
-        sigmoid,
-        silu,
-        soft_shrink,
-        softmax,
-        softplus,
-        softsign,
-        sparse_plus,
-        sparse_sigmoid,
-        sparsemax,
-        squareplus,
-        tanh,
-        tanh_shrink,
-        threshold,
-    ],
+    objects=exported(globals()),
     aliases={"swish": silu, "hard_swish": hard_silu},
 )
 
@@ -223,42 +230,3 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         ValueError: for an unknown name.
     """
     return CATALOG.deserialize(config, custom_objects)
-
-
-__all__ = [
-    "celu",
-    "deserialize",
-    "elu",
-    "exponential",
-    "gelu",
-    "get",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "serialize",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "swish",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
-]

@@ -27,6 +27,13 @@ def _kept(x: Array) -> Any:
     return x.dtype if x.dtype.kind in "biu" else None
 
 
+def _reduction(name: str) -> Callable[..., Array]:
+    def kernel(self: ArrayKernels, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        return getattr(self.xp, name)(x, axis=axis, keepdims=keepdims)
+
+    return kernel
+
+
 class ArrayKernels:
     """The shared kernels over the array namespace `xp`."""
 
@@ -60,26 +67,9 @@ class ArrayKernels:
     def prod(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         return self.xp.prod(x, axis=axis, dtype=_kept(x), keepdims=keepdims)
 
-    def max(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.max(x, axis=axis, keepdims=keepdims)
-
-    def min(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.min(x, axis=axis, keepdims=keepdims)
-
-    def mean(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.mean(x, axis=axis, keepdims=keepdims)
-
-    def var(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.var(x, axis=axis, keepdims=keepdims)
-
-    def std(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.std(x, axis=axis, keepdims=keepdims)
-
-    def any(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.any(x, axis=axis, keepdims=keepdims)
-
-    def all(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        return self.xp.all(x, axis=axis, keepdims=keepdims)
+    max, min, mean, var, std, any, all = map(
+        _reduction, ("max", "min", "mean", "var", "std", "any", "all")
+    )
 
     def argmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
         return self.xp.argmax(x, axis=axis, keepdims=keepdims).astype("int32")
@@ -136,9 +126,7 @@ class ArrayKernels:
             return self.xp.zeros(shape, x.dtype)
         return self.xp.take(x, self._inside(indices, x.shape[axis]), axis=axis, mode="clip")
 
-    def take_along_axis(self, x: Array, indices: Array, axis: int | None = -1) -> Array:
-        if axis is None:
-            x, axis = x.reshape(-1), 0
+    def take_along_axis(self, x: Array, indices: Array, axis: int = -1) -> Array:
         return self.xp.take_along_axis(x, self._inside(indices, x.shape[axis]), axis=axis)
 
     def nonzero(self, x: Array) -> tuple[Array, ...]:
@@ -155,9 +143,8 @@ class ArrayKernels:
 
     # Linear algebra --------------------------------------------------------------
 
-    def cholesky(self, x: Array, upper: bool = False) -> Array:
-        found = self.xp.linalg.cholesky(x)
-        return self.xp.conj(self.xp.swapaxes(found, -1, -2)) if upper else found
+    def cholesky(self, x: Array) -> Array:
+        return self.xp.linalg.cholesky(x)
 
     def det(self, x: Array) -> Array:
         return self.xp.linalg.det(x)

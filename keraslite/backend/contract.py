@@ -249,6 +249,17 @@ class Engine(abc.ABC):
         """
         return self.allocate(value, dtype, trainable, name)
 
+    def host_memory(self, storage: Any, change: bool = False) -> np.ndarray | None:
+        """The bytes of a storage, in one dimension, into which its next value may be put.
+
+        None for storages that are not in the memory of the host, or that never change in place.
+
+        Args:
+            storage: of a variable.
+            change: whether the caller will put a value in.
+        """
+        return None
+
     def read(self, storage: Any) -> Tensor:
         """The tensor in `storage`."""
         return storage
@@ -257,17 +268,10 @@ class Engine(abc.ABC):
     def write(self, storage: Any, value: Tensor) -> Any:
         """Put `value` (same shape and dtype) in; return the storage to keep from now on."""
 
-    #: Whether what `hold` returns is a copy, whose memory another call can use again.
-    holds_copies = False
-
-    def hold(self, storage: Any, spare: Any = None) -> Any:
+    def hold(self, storage: Any) -> Any:
         """What is in `storage` now, for a thread that gives it to `to_numpy` later.
 
         No write to the storage changes it; while it is held, the next write may take longer.
-
-        Args:
-            storage: of a variable.
-            spare: what an earlier call returned for the same shape and dtype, used no longer.
         """
         return self.to_numpy(self.read(storage))
 

@@ -55,7 +55,7 @@ class MemoryBudget(Scope):
 
 
 class WorkBudget(Scope):
-    """Inside, graphs may run so often as their configs account for.
+    """Inside, graphs may run so often as their configs account for, and objects have a limit.
 
     Models that call one another twice, each on another shape, would run the innermost one twice
     as often for each of them.
@@ -64,19 +64,33 @@ class WorkBudget(Scope):
     current: _Current[WorkBudget] = _Current("work")
     #: Nodes that may run in any case, and for each call that a config has.
     _FREE, _EACH = 2_000, 50
+    #: Objects of one config: a few for each layer, and far more layers than the largest models.
+    _OBJECTS = 50_000
 
     def __init__(self) -> None:
         self._left = self._FREE
+        self._objects = 0
 
     @classmethod
     @contextlib.contextmanager
-    def outermost(cls) -> Iterator[None]:
+    def outermost(cls) -> Iterator[WorkBudget]:
         """The budget of what is made inside, unless a larger whole has one."""
-        if cls.current.get() is not None:
-            yield
+        found = cls.current.get()
+        if found is not None:
+            yield found
             return
-        with cls():
-            yield
+        with cls() as found:
+            yield found
+
+    def make(self) -> None:
+        """Count an object that is about to be made.
+
+        Raises:
+            UnsafeModelError: if there are too many.
+        """
+        self._objects += 1
+        if self._objects > self._OBJECTS:
+            raise UnsafeModelError(f"The config has more than {self._OBJECTS:,} objects.")
 
     def earn(self) -> None:
         """Count a call that a config has."""

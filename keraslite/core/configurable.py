@@ -35,8 +35,13 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
 
 @functools.lru_cache(maxsize=1024)
 def _takes_any(cls: type) -> bool:
-    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    return any(p.kind is p.VAR_KEYWORD for p in _signature(cls).parameters.values())
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(cls: type) -> inspect.Signature:
+    """That of the constructor, with `self`."""
+    return inspect.signature(cls.__init__)  # type: ignore[misc]
 
 
 def check_arguments(cls: type, kwargs: dict[str, Any]) -> None:
@@ -80,8 +85,9 @@ class Configurable:
 
     def _recorded(self) -> dict[str, Any]:
         args, kwargs = self._arguments
+        cls: type = type(self)
         try:
-            bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+            bound = _signature(cls).bind(self, *args, **kwargs)
         except TypeError:
             return dict(kwargs)
         found = dict(bound.arguments)

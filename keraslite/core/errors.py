@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any, ParamSpec, TypeVar
 
-from keraslite.core.old_names import ARGUMENTS
+from keraslite.core.old_names import ARGUMENTS, advice
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,18 +137,18 @@ def names_nearest(method: Callable[P, R]) -> Callable[P, R]:
 def unexpected_arguments(where: str, given: Iterable[str], valid: Iterable[str]) -> TypeError:
     """The error for keyword arguments that `where` does not take."""
     given, valid = list(given), list(valid)
-    hints = "".join(_hint(name, valid) for name in given)
+    hints = "".join(_hint(name, valid) for name in given[:10])
     return TypeError(
         short(
             f"{where} got unexpected keyword argument{'s' if len(given) > 1 else ''} "
-            f"{', '.join(map(repr, given))}.{hints} Expected: {', '.join(valid)}"
+            f"{short(', '.join(map(repr, given)), 200)}.{hints} Expected: {', '.join(valid)}"
         )
     )
 
 
 def _hint(name: str, valid: list[str]) -> str:
     """` Did you mean 'padding'?`: what took the place of an old name, or else the nearest one."""
-    now = ARGUMENTS.get(name, "")
-    if " " in now:
-        return f" {now}"
-    return f" Did you mean {now!r}?" if now in valid else nearest(name, valid)
+    now = ARGUMENTS.get(name)
+    if now in valid or " " in (now or ""):
+        return advice(now, " Did you mean {!r}?")
+    return nearest(name, valid)

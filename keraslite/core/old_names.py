@@ -163,6 +163,13 @@ _NAMES = {
 }
 
 
+def advice(now: str | None, form: str) -> str:
+    """What a table above says, as a sentence: a name put into `form`, words as they are."""
+    if now is None:
+        return ""
+    return f" {now}" if " " in now else form.format(now)
+
+
 def _hint(name: str, module: str = "") -> str:
     """What took the place of a name, of a module or of an object; empty where nothing did."""
     if found := _MODULES.get(f"{module}.{name}".lstrip(".")):
@@ -174,9 +181,7 @@ def _hint(name: str, module: str = "") -> str:
         # `logcosh`, `maxnorm`, `adam`.
         if now is None and other.replace("_", "").lower() == name.replace("_", "").lower():
             now = f"keras.{module}.{other}"
-    if now is None:
-        return ""
-    return f" {now}" if " " in now else f" It is `{now}` now."
+    return advice(now, " It is `{}` now.")
 
 
 def missing(module: str, name: str) -> AttributeError:

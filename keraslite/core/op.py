@@ -70,6 +70,7 @@ class Op:
         traced: without a shape rule, results are known by tracing and not by composition.
         sequences: positions of the other arguments that may be lists, such as axes.
         apart: position -> dtype of the arguments that take no part in the dtype rule.
+        check_values: raises for values that are still on the host, as the user gave them.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class Op:
         primitive: bool,
         native: bool = True,
         checked: bool = False,
+        values: Callable[..., None] | None = None,
     ) -> None:
         # An op with `*args` in its public signature has a private one behind it.
         self.name = function.__name__.lstrip("_")
         self.function = function
         self.shape = shape
         self.dtype = dtype
+        self.check_values = values
         self.traced = primitive or not native
         self.signature = inspect.signature(function)
         self.parameters = list(self.signature.parameters.values())
@@ -144,13 +147,17 @@ OPS: dict[str, Op] = {}
 
 
 def primitive(
-    shape: Any = None, dtype: DtypeRule = KEEP, checked: bool = False
+    shape: Any = None,
+    dtype: DtypeRule = KEEP,
+    checked: bool = False,
+    values: Callable[..., None] | None = None,
 ) -> Callable[[F], F]:
     """An operation that each engine computes itself.
 
     With `checked` the shape rule comes first, where some engine would take bad arguments.
+    `values` looks at arguments that are no tensors yet.
     """
-    return lambda function: _make(Op(function, shape, dtype, True, checked=checked))
+    return lambda function: _make(Op(function, shape, dtype, True, checked=checked, values=values))
 
 
 def composite(
@@ -289,6 +296,8 @@ def _slow(op: Op, args: list[Any]) -> Any:
             return sparse.call(op, args, target_dtype(op, args), ready)
         if _RAGGED and ragged.takes_part(op, args):
             return ragged.call(op, args, target_dtype(op, args))
+        if op.check_values is not None:
+            op.check_values(*args)
         prepare(op, args)
         return op.kernel(*args)
     except Exception as error:

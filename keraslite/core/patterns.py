@@ -9,6 +9,8 @@ from typing import Any
 from keraslite.core.errors import UnsafeModelError, short
 
 _LONGEST, _REPEATS, _CHOICES = 500, 2, 10
+# Each is tried on every path; as many as `re` keeps compiled.
+_MOST = 500
 # A repeated group, what looks around or back.
 _COSTLY = re.compile(r"\)[*+{]|\(\?(?!:)|\\[1-9]")
 
@@ -21,9 +23,16 @@ def check_patterns(patterns: Iterable[Any] | None, argument: str) -> None:
         argument: where they stand, in messages.
 
     Raises:
-        UnsafeModelError: if one is longer, or repeats and branches more, than paths need.
+        UnsafeModelError: if one is longer, or repeats and branches more, than paths need, or if
+            there are more than models need.
     """
-    for pattern in patterns or ():
+    patterns = list(patterns or ())
+    if len(patterns) > _MOST:
+        raise UnsafeModelError(
+            f"`{argument}` has {len(patterns):,} regular expressions; the limit is {_MOST}. "
+            "If you trust its source, pass `safe_mode=False`."
+        )
+    for pattern in patterns:
         if not isinstance(pattern, str):
             continue
         bare = re.sub(r"\\.|\(\?:", "", pattern[: _LONGEST + 1], flags=re.DOTALL)

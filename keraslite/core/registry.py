@@ -276,7 +276,7 @@ def keras_module_of(cls: type) -> str | None:
 
 def is_activation(function: Any) -> bool:
     """Whether a function is a built-in activation, which configs write as a plain name."""
-    ours = getattr(function, "__module__", "").startswith("keraslite.")
+    ours = str(getattr(function, "__module__", "")).startswith("keraslite.")
     return ours and _export("keras.activations", function.__name__) is function
 
 
@@ -413,6 +413,11 @@ class Catalog:
             f"Cannot make {_article(self.kind)} {self.kind} of {describe(value)}. Expected a name, "
             f"a config, {'a function' if self.base is None else f'a {self.base.__name__}'} or None."
         )
+
+
+def exported(namespace: dict[str, Any]) -> list[Any]:
+    """What a module, given by its `globals()`, names in `__all__` and has by now."""
+    return [namespace[name] for name in namespace["__all__"] if name in namespace]
 
 
 def _article(word: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import abc
+import concurrent.futures
+import contextlib
 import math
 import mmap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ import numpy as np
 # Engines keep memory that begins at a multiple of this without a copy.
 _ALIGNMENT = 64
 _LARGE = 1 << 20
+_PIECE = 1 << 22
+_POPULATE_WRITE = 23  # of Linux's madvise; `mmap` has no name for it
 
 
 class Stored(abc.ABC):
@@ -43,6 +48,14 @@ class Stored(abc.ABC):
         """Do now what the next `read` would do."""
         self._ahead = self.read()
 
+    def check(self) -> None:
+        """Raise now what `read` and `read_into` would raise; this may read ahead."""
+        self.read_ahead()
+
+    def read_into(self, memory: np.ndarray) -> None:
+        """Put the values into memory that exists: all its bytes, in one dimension."""
+        memory[:] = np.ascontiguousarray(self.read()).reshape(-1).view("uint8")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.read()
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -60,8 +73,49 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if size >= _LARGE and hasattr(mmap, "MAP_POPULATE"):
         # The system hands out all pages at once. One by one, as they are touched, takes as long
         # as reading the file; the large ones that NumPy asks for may take longer still.
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-        return np.frombuffer(mmap.mmap(-1, size, flags=flags), dtype).reshape(shape)
+        return _array_in(_mapped(size, mmap.MAP_POPULATE), shape, dtype)
     whole = np.empty(size + _ALIGNMENT, "uint8")
     begin = -whole.ctypes.data % _ALIGNMENT
     return whole[begin : begin + size].view(dtype).reshape(shape)
+
+
+def filled(
+    shape: tuple[int, ...], dtype: np.dtype, fill: Callable[[int, memoryview], None], place: int = 0
+) -> np.ndarray:
+    """A `new_array`, filled piece after piece.
+
+    Args:
+        shape: of the array.
+        dtype: of the array.
+        fill: called with the place of a piece among the bytes of the array, and with its memory;
+            for one piece after another, perhaps in a thread.
+        place: of the array in a file, of which pieces do not cross multiples of 4 MiB.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size < _PIECE or not hasattr(mmap, "MAP_POPULATE"):
+        array = new_array(shape, dtype)
+        if size:
+            fill(0, array.reshape(-1).view("uint8").data)
+        return array
+    memory = _mapped(size)
+    view, begin, stop = memoryview(memory), 0, min(size, _PIECE - place % _PIECE)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = []
+        while begin < size:
+            # The system hands out the pages of this piece while the one before is read.
+            low = begin - begin % mmap.PAGESIZE
+            with contextlib.suppress(OSError):  # older systems do so as pages are touched
+                memory.madvise(_POPULATE_WRITE, low, stop - low)
+            running.append(pool.submit(fill, begin, view[begin:stop]))
+            begin, stop = stop, min(size, stop + _PIECE)
+        for piece in running:
+            piece.result()
+    return _array_in(memory, shape, dtype)
+
+
+def _mapped(size: int, flags: int = 0) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | flags)
+
+
+def _array_in(memory: mmap.mmap, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    return np.frombuffer(memory, dtype).reshape(shape)

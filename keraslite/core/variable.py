@@ -215,6 +215,11 @@ class Variable(TensorOperators, engine.VariableBase):  # type: ignore[name-defin
             ValueError: if the shape differs.
         """
         if isinstance(value, Stored) and value.dtype == dtypes.numpy_dtype(self.dtype):
+            fits = value.shape == self.shape and _stateless() is None
+            memory = engine.host_memory(self._storage, change=True) if fits else None
+            if memory is not None:
+                value.read_into(memory)
+                return self.value
             # Not `convert`, which copies.
             value = engine.read(engine.adopt(value.read(), self.dtype, False, self.path))
         value = self._check_value(value)

@@ -11,7 +11,7 @@ from keraslite.backend import engine
 from keraslite.core.dtypes import standardize_dtype
 from keraslite.core.old_names import add_hints
 from keraslite.core.op import Tensor
-from keraslite.core.registry import Catalog
+from keraslite.core.registry import Catalog, exported
 from keraslite.initializers.base import Initializer
 from keraslite.initializers.constants import STFT, Constant, Identity, Ones, Zeros
 from keraslite.initializers.random import (
@@ -45,27 +45,52 @@ truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
 
+__all__ = [
+    "STFT",
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "STFTInitializer",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "constant",
+    "deserialize",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "stft",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+
 CATALOG = Catalog(
     kind="initializer",
     module="keras.initializers",
-    objects=[
-        Constant,
-        GlorotNormal,
-        GlorotUniform,
-        HeNormal,
-        HeUniform,
-        Identity,
-        LecunNormal,
-        LecunUniform,
-        Ones,
-        Orthogonal,
-        RandomNormal,
-        RandomUniform,
-        STFT,
-        TruncatedNormal,
-        VarianceScaling,
-        Zeros,
-    ],
+    objects=[x for x in exported(globals()) if x is not Initializer],
     aliases={
         "IdentityInitializer": Identity,
         "OrthogonalInitializer": Orthogonal,
@@ -130,45 +155,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return CATALOG.deserialize(config, custom_objects)
 
 
-__all__ = [
-    "STFT",
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "IdentityInitializer",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "OrthogonalInitializer",
-    "RandomNormal",
-    "RandomUniform",
-    "STFTInitializer",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "constant",
-    "deserialize",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "serialize",
-    "stft",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
-]
 add_hints(__name__)

@@ -83,7 +83,25 @@ def _truncated(
     return values.reshape(shape)
 
 
-class RandomNormal(RandomInitializer):
+class _Normal(RandomInitializer):
+    """Values of mean 0 and deviation 1, scaled and moved."""
+
+    _standard: Callable[..., np.ndarray]
+
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: int | SeedGenerator | None = None
+    ) -> None:
+        self.mean = mean
+        self.stddev = stddev
+        super().__init__(seed)
+
+    def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        return self._drawn(
+            lambda g, s, d: self.mean + self.stddev * self._standard(g, s, d), shape, dtype
+        )
+
+
+class RandomNormal(_Normal):
     """Normally distributed values.
 
     Args:
@@ -96,20 +114,10 @@ class RandomNormal(RandomInitializer):
         (2, 3)
     """
 
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: int | SeedGenerator | None = None
-    ) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        super().__init__(seed)
-
-    def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        return self._drawn(
-            lambda g, s, d: self.mean + self.stddev * g.standard_normal(s, d), shape, dtype
-        )
+    _standard = staticmethod(np.random.Generator.standard_normal)
 
 
-class TruncatedNormal(RandomInitializer):
+class TruncatedNormal(_Normal):
     """Normally distributed values, none of them beyond two standard deviations.
 
     Args:
@@ -122,17 +130,7 @@ class TruncatedNormal(RandomInitializer):
         (2, 3)
     """
 
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: int | SeedGenerator | None = None
-    ) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        super().__init__(seed)
-
-    def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        return self._drawn(
-            lambda g, s, d: self.mean + self.stddev * _truncated(g, s, d), shape, dtype
-        )
+    _standard = staticmethod(_truncated)
 
 
 class RandomUniform(RandomInitializer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraslite.core.old_names import add_hints
-from keraslite.core.registry import Catalog
+from keraslite.core.registry import Catalog, exported
 from keraslite.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -117,7 +117,7 @@ _SHORT = {
 CATALOG = Catalog(
     "loss",
     "keras.losses",
-    [LossFunctionWrapper, *(globals()[name] for name in __all__ if name in globals())],
+    [LossFunctionWrapper, *exported(globals())],
     {**_SHORT, **{name.upper(): function for name, function in _SHORT.items()}},
     Loss,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from keraslite import config, ops
 from keraslite.backend import engine
+from keraslite.core.configurable import shared_arguments
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.core.shapes import canonical_axis
 from keraslite.losses.loss import AVERAGE, LossFunctionWrapper
@@ -282,15 +283,8 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        given = shared_arguments(binary_crossentropy, locals())
+        super().__init__(binary_crossentropy, reduction, name, dtype, **given)
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
@@ -318,18 +312,8 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        given = shared_arguments(binary_focal_crossentropy, locals())
+        super().__init__(binary_focal_crossentropy, reduction, name, dtype, **given)
 
 
 class CategoricalCrossentropy(LossFunctionWrapper):
@@ -351,15 +335,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        given = shared_arguments(categorical_crossentropy, locals())
+        super().__init__(categorical_crossentropy, reduction, name, dtype, **given)
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -387,17 +364,8 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        given = shared_arguments(categorical_focal_crossentropy, locals())
+        super().__init__(categorical_focal_crossentropy, reduction, name, dtype, **given)
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -424,15 +392,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        given = shared_arguments(sparse_categorical_crossentropy, locals())
+        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **given)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return self.fn(y_true, y_pred, **self._fn_kwargs)

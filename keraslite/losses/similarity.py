@@ -7,6 +7,7 @@ from typing import Any
 
 from keraslite import config, ops
 from keraslite.backend import engine
+from keraslite.core.configurable import shared_arguments
 from keraslite.core.op import Tensor, TensorLike
 from keraslite.losses.loss import AVERAGE, LossFunctionWrapper
 from keraslite.losses.weighting import matched
@@ -225,12 +226,5 @@ class Circle(LossFunctionWrapper):
         name: str = "circle",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            circle,
-            reduction,
-            name,
-            dtype,
-            gamma=gamma,
-            margin=margin,
-            remove_diagonal=remove_diagonal,
-        )
+        given = shared_arguments(circle, locals())
+        super().__init__(circle, reduction, name, dtype, **given)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keraslite.backend import engine
 from keraslite.core import dtypes, indexing, shapes
 from keraslite.core.errors import check_choice
@@ -51,7 +53,22 @@ __all__ = [
 # Reading -----------------------------------------------------------------------------
 
 
-@primitive(shapes.take, KEEP)
+def _check_indices(x: Any, indices: Any, axis: int | None = None) -> None:
+    """Refuse numbers out of range that are not on a device yet."""
+    if not isinstance(indices, (int, list, tuple, np.ndarray, np.integer)):
+        return
+    given, shape = np.asarray(indices), tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    size = math.prod(shape) if axis is None else shape[axis]
+    if given.dtype.kind in "iu" and given.size and not -size <= given.min() <= given.max() < size:
+        wrong = given[(given < -size) | (given >= size)].flat[0]
+        raise ValueError(
+            f"ops.take: index {wrong} lies outside an axis of size {size}. "
+            f"Received: x of shape {shape}, indices from {given.min()} to {given.max()}, "
+            f"axis={axis}. Check what the indices count."
+        )
+
+
+@primitive(shapes.take, KEEP, values=_check_indices)
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """Take elements, or whole slices along an axis, by index.
 
@@ -62,6 +79,10 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
 
     Returns:
         A tensor in which the axes of `indices` stand in the place of the axis.
+
+    Raises:
+        ValueError: for an index out of range in a list or an array of NumPy. Those in tensors
+            count as the nearest one that exists: to look at them takes waiting for the device.
 
     Example:
         >>> keras.ops.take([10, 20, 30], [2, 0, -1])

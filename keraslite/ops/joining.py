@@ -179,7 +179,7 @@ def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
     return split(x, indices_or_sections, 2)
 
 
-@composite(shapes.unstack, KEEP)
+@composite(shapes.unstack, KEEP, native=False)
 def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """Cut into slices along an axis, and drop it: the opposite of `stack`.
 
@@ -195,7 +195,11 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
         ValueError: if the size is unknown and `num` is not given, or they differ.
     """
     count = len(shapes.unstack(tuple(x.shape), num, axis))
-    return [squeeze(part, axis) for part in split(x, count, axis)] if count else []
+
+    def one_by_one(x: Tensor, axis: int) -> list[Tensor]:
+        return [squeeze(part, axis) for part in split(x, count, axis)]
+
+    return list(kernel("unbind", one_by_one)(x, axis)) if count else []
 
 
 # Repeating ---------------------------------------------------------------------------

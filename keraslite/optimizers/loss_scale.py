@@ -102,8 +102,7 @@ class LossScaleOptimizer(Optimizer):
             return
         variables = list(var_list)
         super().build(variables)
-        with name_scope(self.name, caller=self):
-            self.inner_optimizer.build(variables)
+        self.inner_optimizer.build(variables)
 
     def exclude_from_weight_decay(
         self,
@@ -136,7 +135,8 @@ class LossScaleOptimizer(Optimizer):
             grads: one gradient of the scaled loss for each variable, or None.
             trainable_variables: the variables; those of `build` by default.
         """
-        gradients, variables = self._pairs(grads, trainable_variables)
+        with name_scope(self.name, caller=self):  # In Keras, too, only what is built here has it.
+            gradients, variables = self._pairs(grads, trainable_variables)
         if not gradients:
             return
         scale, good_steps = self.dynamic_scale.value, self.step_counter.value

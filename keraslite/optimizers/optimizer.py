@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
 from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core.configurable import parameters_of
-from keraslite.core.errors import short, unexpected_arguments
+from keraslite.core.errors import unexpected_arguments
 from keraslite.core.naming import auto_name, to_snake_case
 from keraslite.core.op import Tensor
 from keraslite.core.scopes import StatelessScope
@@ -20,6 +19,7 @@ from keraslite.optimizers.branches import either
 from keraslite.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from keraslite.optimizers.groups import check_groups
 from keraslite.optimizers.old_names import OLD_ARGUMENTS, renamed
+from keraslite.optimizers.pairs import overwrite, unzipped, with_gradient
 from keraslite.optimizers.state import MISSING_RATE, OptimizerState
 
 
@@ -184,8 +184,7 @@ class Optimizer(OptimizerState):
         Returns:
             The counter of calls.
         """
-        pairs = list(grads_and_vars)
-        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        self.apply(*unzipped(grads_and_vars))
         return self._iterations
 
     def apply(
@@ -223,7 +222,7 @@ class Optimizer(OptimizerState):
         gradients = list(grads)
         if not gradients:
             return [], []
-        return _with_gradient(gradients, self._variables_for(gradients, trainable_variables))
+        return with_gradient(gradients, self._variables_for(gradients, trainable_variables))
 
     def _variables_for(
         self, gradients: list[Any], given: Iterable[Variable] | None
@@ -280,7 +279,7 @@ class Optimizer(OptimizerState):
     def _update_variables(self, gradients: list[Tensor], variables: list[Variable]) -> None:
         """One real update: all that a large batch would do once."""
         if any(v.overwrite_with_gradient for v in variables):
-            gradients, variables = _overwrite(gradients, variables)
+            gradients, variables = overwrite(gradients, variables)
         gradients = self._clip(gradients)
         for rate, places in self._rates_of(variables):
             if len(places) == len(variables):
@@ -466,38 +465,3 @@ class Optimizer(OptimizerState):
         with StatelessScope(zip([*trained, *own], values, strict=True)):
             self.apply(grads)
             return [v.value for v in trained], [v.value for v in own]
-
-
-def _with_gradient(
-    gradients: list[Any], variables: list[Variable]
-) -> tuple[list[Any], list[Variable]]:
-    """Without the pairs whose gradient is None."""
-    missing = [v.path for g, v in zip(gradients, variables, strict=True) if g is None]
-    if not missing:
-        return gradients, variables
-    names = short(", ".join(missing), 300)
-    if len(missing) == len(gradients):
-        raise ValueError(
-            "No gradient for any variable: the loss does not depend on them. Check that the loss "
-            f"is computed from the model's outputs. Variables: {names}"
-        )
-    warnings.warn(
-        f"No gradient for {len(missing)} variables, which stay as they are: the loss does not "
-        f"depend on them. Variables: {names}",
-        stacklevel=5,
-    )
-    pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-    return [g for g, _ in pairs], [v for _, v in pairs]
-
-
-def _overwrite(
-    gradients: list[Tensor], variables: list[Variable]
-) -> tuple[list[Tensor], list[Variable]]:
-    """Set the variables whose gradient is their new value; returns the others."""
-    rest = []
-    for gradient, variable in zip(gradients, variables, strict=True):
-        if variable.overwrite_with_gradient:
-            variable.assign(gradient)
-        else:
-            rest.append((gradient, variable))
-    return [g for g, _ in rest], [v for _, v in rest]

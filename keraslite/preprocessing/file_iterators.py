@@ -129,7 +129,7 @@ class DirectoryIterator(FileIterator):
         filepaths: list[str] = []
         found: list[int] = []
         for label, folder in enumerate(folders):
-            files = files_below(Path(directory, folder), _EXTENSIONS, follow_links)
+            files = files_below(Path(directory, folder), _EXTENSIONS, follow_links, directory)
             files = files[part_of(len(files), image_data_generator, subset)]
             filepaths += files
             found += [label] * len(files)

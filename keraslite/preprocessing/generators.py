@@ -185,7 +185,7 @@ class ImageDataGenerator:
             seed: of the orders and changes.
             save_to_dir: folder where the changed images are written.
             save_prefix, save_format: of these files.
-            follow_links: whether links to folders are followed.
+            follow_links: whether links to folders are followed, and out of `directory`.
             subset: `"training"` or `"validation"`: the last or first images of each class,
                 where `validation_split` cuts.
             interpolation, keep_aspect_ratio: as in `keras.utils.load_img`.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.core.optional import required
 from keraslite.utils.images import array_to_img, img_to_array
 
 
@@ -43,12 +44,7 @@ def apply_affine_transform(
     """
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x
-    try:
-        from scipy import ndimage
-    except ImportError:
-        raise ImportError(
-            "Transformed images need SciPy, which is not installed. Run `pip install scipy`."
-        ) from None
+    ndimage = required("scipy.ndimage", "Transformed images need SciPy", "scipy")
     turn, lean = np.deg2rad(theta), np.deg2rad(shear)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = rotation @ [[1, -np.sin(lean)], [0, np.cos(lean)]] @ np.diag([zx, zy])

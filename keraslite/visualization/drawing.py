@@ -9,6 +9,7 @@ import numpy as np
 
 from keraslite.config import standardize_data_format
 from keraslite.core.errors import describe
+from keraslite.core.optional import required
 from keraslite.ops import convert_to_numpy
 from keraslite.utils.bounding_boxes import convert_format
 
@@ -76,12 +77,9 @@ def draw_bounding_boxes(
         >>> keras.visualization.draw_bounding_boxes(images, boxes, "xyxy", {0: "cat"})
     """
     where = "visualization.draw_bounding_boxes"
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError as error:
-        raise ImportError(
-            f"{where} needs Pillow, which is not installed. Run `pip install pillow`."
-        ) from error
+    required("PIL", f"{where} needs Pillow", "pillow")
+    from PIL import Image, ImageDraw, ImageFont
+
     batch = _like(batch_of_images(images, data_format, where), "channels_last")
     if not isinstance(bounding_boxes, Mapping):
         raise TypeError(

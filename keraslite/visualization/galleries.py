@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.core.optional import required
 from keraslite.ops import convert_to_numpy
 from keraslite.visualization.drawing import (
     Color,
@@ -18,13 +19,7 @@ from keraslite.visualization.drawing import (
 
 
 def _pyplot(where: str) -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{where} needs Matplotlib, which is not installed. Run `pip install matplotlib`."
-        ) from error
-    return plt
+    return required("matplotlib.pyplot", f"{where} needs Matplotlib", "matplotlib")
 
 
 def _to_pixels(

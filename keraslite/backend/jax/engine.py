@@ -174,7 +174,7 @@ class JaxEngine(Engine):
     def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
         return jax.device_put(value, may_alias=True)
 
-    def hold(self, storage: Any, spare: Any = None) -> Any:
+    def hold(self, storage: Any) -> Any:
         # A step copies what it would give away and others hold. Devices may lack the room.
         on_host = all(device.platform == "cpu" for device in storage.devices())
         return storage if on_host else self.to_numpy(storage)

@@ -68,7 +68,10 @@ class NumpyEngine(Engine):
     def allocate(self, value: Tensor | np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
         return _locked(np.array(value, self.native_dtype(dtype)))
 
-    def hold(self, storage: Any, spare: Any = None) -> Any:
+    def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Any:
+        return _locked(value)
+
+    def hold(self, storage: Any) -> Any:
         return storage
 
     def write(self, storage: Any, value: Tensor) -> Any:

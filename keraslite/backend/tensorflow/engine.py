@@ -204,7 +204,7 @@ class TensorflowEngine(Engine):
     def read(self, storage: tf.Variable) -> Tensor:
         return storage.value()
 
-    def hold(self, storage: tf.Variable, spare: Any = None) -> Tensor:
+    def hold(self, storage: tf.Variable) -> Tensor:
         # Writes in place copy first while others hold the tensor. Devices may lack the room.
         on_host = "GPU" not in storage.device
         return storage.value() if on_host else self.to_numpy(storage.value())

@@ -125,23 +125,23 @@ class TorchEngine(contract.Engine):
     def adopt(self, value: np.ndarray, dtype: str, trainable: bool, name: str) -> Tensor:
         return self._stored(tensors.feed(value), trainable)
 
+    def host_memory(self, storage: Tensor, change: bool = False) -> np.ndarray | None:
+        if type(storage) not in (torch.Tensor, torch.nn.Parameter):
+            return None
+        plain = storage.is_cpu and storage.layout is torch.strided and storage.is_contiguous()
+        if not plain or storage.is_inference() or storage.is_conj() or storage.is_neg():
+            return None
+        if change:  # gradients through what was read before are errors, as after any assignment
+            torch.autograd.graph.increment_version(storage)
+        return storage.detach().reshape(-1).view(torch.uint8).numpy()
+
     def _stored(self, storage: Tensor, trainable: bool) -> Tensor:
         if trainable and _differentiable(storage):
             return torch.nn.Parameter(storage)
         return storage
 
-    holds_copies = True
-
-    def hold(self, storage: Tensor, spare: Tensor | None = None) -> Tensor:
-        value = storage.detach()
-        if hasattr(value, "full_tensor"):
-            value = value.full_tensor()
-        # Memory that is used again is filled in half the time of new memory.
-        return (
-            torch.empty_like(value, device="cpu").copy_(value)
-            if spare is None
-            else spare.copy_(value)
-        )
+    def hold(self, storage: Tensor) -> Tensor:
+        return tensors.hold(storage)
 
     def write(self, storage: Tensor, value: Tensor) -> Tensor:
         if tensors.is_fake(value) and not tensors.is_fake(storage):

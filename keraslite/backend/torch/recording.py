@@ -65,13 +65,14 @@ class Recording(NamedTuple):
         self, run: Callable[..., Sequence[torch.Tensor]], variables: Sequence[Any]
     ) -> Callable[[list[Any]], Any]:
         """The step as a function of the leaves of a batch; `run` computes the graph."""
+        unpack, where = self.unpack, self.where  # not `self`, whose examples share memory
 
         def step(leaves: list[Any]) -> Any:
             # Gradients are operators of the graph. Not `no_grad`, in which forward operators
             # (oneDNN's LSTM) drop what the recorded backward operators need.
             with torch._C._AutoDispatchBelowAutograd():
                 state = [v._storage for v in variables]
-                return self.unpack(run(*state, *[leaves[i] for i in self.where]))
+                return unpack(run(*state, *[leaves[i] for i in where]))
 
         return step
 

@@ -242,6 +242,11 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
     return x if dtype is None else cast(x, dtype)
 
 
+def least(x: torch.Tensor) -> float:
+    """What no number of the dtype of `x` lies below."""
+    return -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
+
+
 def cast(x: torch.Tensor, dtype: str) -> torch.Tensor:
     """`x` as `dtype`; `x` itself when it has that dtype."""
     return x.to(DTYPES[dtype])
@@ -262,3 +267,36 @@ def to_numpy(x: Any) -> np.ndarray:
         return np.array(x.cpu().numpy(), order="C")
     bits = x.contiguous().cpu().view(torch.int16 if carrier is np.int16 else torch.uint8)
     return np.array(bits.numpy()).view(getattr(ml_dtypes, name))
+
+
+def hold(storage: Any) -> torch.Tensor:
+    """What is in a tensor now, on the CPU; no later write changes it."""
+    if storage.is_cpu and _holders(storage) == _ALONE:
+        try:
+            return storage.detach()._lazy_clone()  # the next who writes to it copies it first
+        except RuntimeError:
+            # In memory that came from NumPy, which cannot be shared so. What is written later
+            # is torch's own, so that this happens once.
+            held = storage.detach()
+            storage.data = held.clone()
+            return held
+    value = storage.detach()
+    value = value.full_tensor() if hasattr(value, "full_tensor") else value
+    return torch.empty_like(value, device="cpu").copy_(value)
+
+
+def _holders(x: Any) -> tuple[int, int] | None:
+    """How many tensors share the memory of `x`, and how many others hold `x` itself.
+
+    Views of NumPy and DLPack are among them. They would stay behind when a write copies. None
+    if this torch cannot tell, or cannot copy that late.
+    """
+    if type(x) not in (torch.Tensor, torch.nn.Parameter):
+        return None
+    count = getattr(torch._C, "_storage_Use_Count", None)
+    if count is None or not hasattr(x, "_use_count") or not hasattr(x, "_lazy_clone"):
+        return None
+    return count(x.untyped_storage()._cdata), x._use_count()
+
+
+_ALONE = _holders(torch.zeros(1)) or (0, 0)

@@ -38,29 +38,20 @@ def _margins(what: str, axis: int, old: int | None, given: Margins, sign: int) -
 
 
 def _margins_of(
-    what: str,
-    images: Shape,
-    top: int | None,
-    left: int | None,
-    bottom: int | None,
-    right: int | None,
-    target_height: int | None,
-    target_width: int | None,
-    data_format: str | None,
+    what: str, images: Shape, rows: Margins, columns: Margins, data_format: str | None
 ) -> list[tuple[int, Margins]]:
     """`(axis, margins)` for height and width."""
-    given = ((top, bottom, target_height), (left, right, target_width))
     sign = 1 if what == "padding" else -1
     return [
-        (axis, _margins(what, i, images[axis], margins, sign))
-        for i, (axis, margins) in enumerate(
-            zip(spatial_axes(images, data_format), given, strict=True)
-        )
+        (axis, _margins(what, i, images[axis], (rows, columns)[i], sign))
+        for i, axis in enumerate(spatial_axes(images, data_format))
     ]
 
 
-def _new_shape(what: str, images: Shape, *options: Any) -> Shape:
-    axes, margins = zip(*_margins_of(what, images, *options), strict=True)
+def _new_shape(what: str, images: Shape, *given: Any) -> Shape:
+    top, left, bottom, right, height, width, data_format = given
+    rows, columns = (top, bottom, height), (left, right, width)
+    axes, margins = zip(*_margins_of(what, images, rows, columns, data_format), strict=True)
     return with_sizes(images, axes, tuple(target for _, _, target in margins))
 
 
@@ -103,17 +94,9 @@ def crop_images(
         >>> keras.ops.image.crop_images(images, 1, 2, target_height=4, target_width=5).shape
         (2, 4, 5, 3)
     """
-    found = _margins_of(
-        "cropping",
-        images.shape,
-        top_cropping,
-        left_cropping,
-        bottom_cropping,
-        right_cropping,
-        target_height,
-        target_width,
-        data_format,
-    )
+    rows = (top_cropping, bottom_cropping, target_height)
+    columns = (left_cropping, right_cropping, target_width)
+    found = _margins_of("cropping", images.shape, rows, columns, data_format)
     for axis, (before, after, target) in found:
         if before is not None:
             images = cut(images, axis, before, None if target is None else before + target)
@@ -160,17 +143,9 @@ def pad_images(
         >>> keras.ops.image.pad_images(images, 1, 2, 3, 4).shape
         (2, 12, 14, 3)
     """
-    found = _margins_of(
-        "padding",
-        images.shape,
-        top_padding,
-        left_padding,
-        bottom_padding,
-        right_padding,
-        target_height,
-        target_width,
-        data_format,
-    )
+    rows = (top_padding, bottom_padding, target_height)
+    columns = (left_padding, right_padding, target_width)
+    found = _margins_of("padding", images.shape, rows, columns, data_format)
     for axis, (before, after, target) in found:
         if before is None:
             before = target - after - np.shape(images)[axis]

@@ -148,21 +148,14 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
 
 
 def _ssim_shape(
-    image1: Shape,
-    image2: Shape,
-    max_val: float,
-    filter_size: int,
-    filter_sigma: float,
-    k1: float,
-    k2: float,
-    data_format: str | None,
+    image1: Shape, image2: Shape, max_val: float, filter_size: int, *options: Any
 ) -> Shape:
     if not may_equal(image1, image2):
         raise ValueError(
             "`image1` and `image2` must have the same shape; they have "
             f"{tuple(image1)} and {tuple(image2)}."
         )
-    for axis in spatial_axes(image1, data_format):
+    for axis in spatial_axes(image1, options[-1]):
         window(image1[axis], filter_size, 1, "valid")
     return tuple(image1[:-3])
 

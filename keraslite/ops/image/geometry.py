@@ -280,14 +280,9 @@ def affine_transform(
 
 
 def _perspective_shape(
-    images: Shape,
-    start_points: Shape,
-    end_points: Shape,
-    interpolation: str,
-    fill_value: float,
-    data_format: str | None,
+    images: Shape, start_points: Shape, end_points: Shape, interpolation: str, *options: Any
 ) -> Shape:
-    found = _same_shape(images, interpolation, "constant", fill_value, data_format)
+    found = _same_shape(images, interpolation, "constant", *options)
     for name, points in (("start_points", start_points), ("end_points", end_points)):
         if len(points) not in (2, 3) or points[-2] not in (4, None) or points[-1] not in (2, None):
             raise ValueError(
@@ -358,17 +353,9 @@ def projection(source: Tensor, target: Tensor) -> Tensor:
     return np.squeeze(solve(equations, right), 2)
 
 
-def _elastic_shape(
-    images: Shape,
-    alpha: float,
-    sigma: float,
-    interpolation: str,
-    fill_mode: str,
-    fill_value: float,
-    seed: Any,
-    data_format: str | None,
-) -> Shape:
-    return _same_shape(images, interpolation, fill_mode, fill_value, data_format)
+def _elastic_shape(images: Shape, alpha: float, sigma: float, *options: Any) -> Shape:
+    *how, _, data_format = options
+    return _same_shape(images, *how, data_format)
 
 
 @composite(_elastic_shape, KEEP, checked=True)

@@ -17,55 +17,37 @@ from keraslite.ops.nn.windows import check_padding, per_axis
 
 def _options(
     space: int,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None,
-    dilation_rate: int | Sequence[int],
-) -> list[tuple[int, ...]]:
-    """`(size, stride, dilation)` along each axis."""
-    sizes = per_axis("size", size, space)
-    steps = sizes if strides is None else per_axis("strides", strides, space)
-    rates = per_axis("dilation_rate", dilation_rate, space)
-    return list(zip(sizes, steps, rates, strict=True))
-
-
-def _patches_shape(
-    space: int,
     images: Shape,
-    kernel_size: int | Sequence[int],
+    size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     dilation_rate: int | Sequence[int],
     padding: str,
     data_format: str | None,
-) -> Shape:
+) -> tuple[list[tuple[int, tuple[int, int, int]]], str, int]:
+    """`(axis, (size, stride, dilation))` of each axis; the padding; the axis of channels."""
     axes = spatial_axes(images, data_format, space)
-    options = _options(space, kernel_size, strides, dilation_rate)
-    padding = check_padding(padding)
-    counts = [
-        window(images[axis], n, step, padding, rate)
-        for axis, (n, step, rate) in zip(axes, options, strict=True)
-    ]
-    at = channel_axis(data_format, space)
-    depth = size((images[at], *(n for n, _, _ in options)))
+    sizes = per_axis("size", size, space)
+    steps = sizes if strides is None else per_axis("strides", strides, space)
+    rates = per_axis("dilation_rate", dilation_rate, space)
+    options = zip(axes, zip(sizes, steps, rates, strict=True), strict=True)
+    return list(options), check_padding(padding), channel_axis(data_format, space)
+
+
+def _patches_shape(space: int, images: Shape, *given: Any) -> Shape:
+    options, padding, at = _options(space, images, *given)
+    counts = [window(images[axis], n, step, padding, rate) for axis, (n, step, rate) in options]
+    depth = size((images[at], *(n for _, (n, _, _) in options)))
     batch = images[: len(images) - space - 1]
     return (*batch, *counts, depth) if at == -1 else (*batch, depth, *counts)
 
 
-def _patches(
-    space: int,
-    images: Tensor,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None,
-    dilation_rate: int | Sequence[int],
-    padding: str,
-    data_format: str | None,
-) -> Tensor:
-    axes = spatial_axes(images.shape, data_format, space)
-    at = channel_axis(data_format, space)
+def _patches(space: int, images: Tensor, *given: Any) -> Tensor:
+    options, padding, at = _options(space, images.shape, *given)
     # Each axis becomes two; those to its right keep their numbers.
-    for axis, options in zip(axes, _options(space, size, strides, dilation_rate), strict=True):
-        if check_padding(padding) == "same":
-            images = _filled(images, axis, *options)
-        images = windows(images, axis, *options)
+    for axis, geometry in options:
+        if padding == "same":
+            images = _filled(images, axis, *geometry)
+        images = windows(images, axis, *geometry)
     rank = len(images.shape)
     batch = list(range(rank - 2 * space - 1))
     first = len(batch) + (0 if at == -1 else 1)

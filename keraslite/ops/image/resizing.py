@@ -34,22 +34,13 @@ _METHODS = {
 }
 
 
-def _resize_shape(
-    images: Shape,
-    size: Sequence[int],
-    interpolation: str,
-    antialias: bool,
-    crop_to_aspect_ratio: bool,
-    pad_to_aspect_ratio: bool,
-    fill_mode: str,
-    fill_value: float,
-    data_format: str | None,
-) -> Shape:
+def _resize_shape(images: Shape, size: Sequence[int], *options: Any) -> Shape:
+    interpolation, _, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, _, layout = options
     check_choice("", INTERPOLATIONS, interpolation=interpolation)
     check_choice("", ("constant",), fill_mode=fill_mode)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("Only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` may be set.")
-    return with_sizes(images, spatial_axes(images, data_format), two_numbers("size", size))
+    return with_sizes(images, spatial_axes(images, layout), two_numbers("size", size))
 
 
 @composite(_resize_shape, KEEP, checked=True)

@@ -218,18 +218,9 @@ def transposed_size(
     return (size - 1) * stride + span - trimmed + output_padding
 
 
-def _conv_transpose_shape(
-    inputs: Shape,
-    kernel: Shape,
-    strides: int | Sequence[int],
-    padding: str,
-    output_padding: int | Sequence[int] | None,
-    data_format: str | None,
-    dilation_rate: int | Sequence[int],
-) -> Shape:
-    steps, padding, data_format, rates = _options(
-        inputs, kernel, strides, padding, data_format, dilation_rate
-    )
+def _conv_transpose_shape(inputs: Shape, kernel: Shape, *given: Any) -> Shape:
+    strides, padding, output_padding, *rest = given
+    steps, padding, data_format, rates = _options(inputs, kernel, strides, padding, *rest)
     channels, space = channels_and_space(inputs, data_format)
     filters, depth = kernel[-2:]
     if channels is not None and channels != depth:

@@ -116,9 +116,9 @@ def _batch_shape(
     mean: Shape,
     variance: Shape,
     axis: int,
-    offset: Shape | None = None,
-    scale: Shape | None = None,
-    epsilon: float = 1e-3,
+    offset: Shape | None,
+    scale: Shape | None,
+    *options: Any,
 ) -> Shape:
     axes = (canonical_axis(axis, len(x)),)
     _check_parameters(x, axes, mean=mean, variance=variance, offset=offset, scale=scale)
@@ -169,11 +169,7 @@ def batch_normalization(
 
 
 def _scaled_shape(
-    x: Shape,
-    gamma: Shape | None = None,
-    beta: Shape | None = None,
-    axis: int | Sequence[int] = -1,
-    epsilon: float | None = None,
+    x: Shape, gamma: Shape | None, beta: Shape | None, axis: Any, epsilon: float | None
 ) -> Shape:
     _check_parameters(x, canonical_axes(axis, len(x)), gamma=gamma, beta=beta)
     return tuple(x)
@@ -245,12 +241,7 @@ def layer_normalization(
     return _layer_normalization(x, gamma, beta, axis, epsilon)
 
 
-def _rms_shape(
-    x: Shape,
-    scale: Shape | None = None,
-    axis: int | Sequence[int] = -1,
-    epsilon: float | None = None,
-) -> Shape:
+def _rms_shape(x: Shape, scale: Shape | None, axis: Any, epsilon: float | None) -> Shape:
     _check_parameters(x, canonical_axes(axis, len(x)), scale=scale)
     return tuple(x)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 from keraslite.config import standardize_data_format
 from keraslite.core.op import Tensor, TensorLike, composite
@@ -119,36 +120,30 @@ def _padded(n: int | None, padding: int) -> int | None:
     return None if n is None else n + 2 * padding
 
 
-def _counts(
-    space: Sequence[int | None],
-    kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int],
-    padding: int | Sequence[int],
-    stride: int | Sequence[int],
-) -> tuple[tuple[int, ...], list[int | None]]:
-    """The sizes of the windows, and how many of them there are along each axis."""
-    kernel = per_axis("kernel_size", kernel_size, 2)
-    rates = per_axis("dilation", dilation, 2)
-    pads = per_axis("padding", padding, 2, least=0)
-    steps = per_axis("stride", stride, 2)
-    return kernel, [
-        window(_padded(n, p), k, s, "valid", d)
-        for n, k, d, p, s in zip(space, kernel, rates, pads, steps, strict=True)
+def _pairs(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> list[tuple[int, ...]]:
+    """The options of a sliding window, each for both axes."""
+    return [
+        per_axis("kernel_size", kernel_size, 2),
+        per_axis("dilation", dilation, 2),
+        per_axis("padding", padding, 2, least=0),
+        per_axis("stride", stride, 2),
     ]
 
 
-def _unfold_shape(
-    x: Shape,
-    kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int],
-    padding: int | Sequence[int],
-    stride: int | Sequence[int],
-) -> Shape:
+def _counts(space: Sequence[int | None], *options: Any) -> tuple[tuple[int, ...], list[int | None]]:
+    """The sizes of the windows, and how many of them there are along each axis."""
+    pairs = _pairs(*options)
+    return pairs[0], [
+        window(_padded(n, p), k, s, "valid", d) for n, k, d, p, s in zip(space, *pairs, strict=True)
+    ]
+
+
+def _unfold_shape(x: Shape, *options: Any) -> Shape:
     if len(x) != 4:
         raise ValueError(
             f"`x` must have the shape (batch, channels, height, width); it has {tuple(x)}."
         )
-    kernel, counts = _counts(x[2:], kernel_size, dilation, padding, stride)
+    kernel, counts = _counts(x[2:], *options)
     return (x[0], size((x[1], *kernel)), size(counts))
 
 
@@ -179,8 +174,7 @@ def unfold(
         >>> keras.ops.unfold(np.ones((1, 3, 4, 4)), 2).shape
         (1, 12, 9)
     """
-    kernel, rates, steps = (per_axis("", v, 2) for v in (kernel_size, dilation, stride))
-    pads = per_axis("padding", padding, 2, least=0)
+    kernel, rates, pads, steps = _pairs(kernel_size, dilation, padding, stride)
     for axis, p in zip((-2, -1), pads, strict=True):
         x = extend(x, axis, p, p) if p else x
     x = windows(x, -2, kernel[0], steps[0], rates[0])
@@ -190,21 +184,14 @@ def unfold(
     return np.reshape(ordered, (batch, channels * high * wide, rows * columns))
 
 
-def _fold_shape(
-    x: Shape,
-    output_size: int | Sequence[int],
-    kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int],
-    padding: int | Sequence[int],
-    stride: int | Sequence[int],
-) -> Shape:
+def _fold_shape(x: Shape, output_size: int | Sequence[int], *options: Any) -> Shape:
     if len(x) != 3:
         raise ValueError(
             "`x` must have the shape (batch, channels * window size, number of windows); it has "
             f"{tuple(x)}."
         )
     space = per_axis("output_size", output_size, 2)
-    kernel, counts = _counts(space, kernel_size, dilation, padding, stride)
+    kernel, counts = _counts(space, *options)
     if x[1] is not None and x[1] % (kernel[0] * kernel[1]):
         raise ValueError(f"The second size, {x[1]}, must be a multiple of {size(kernel)}.")
     if x[2] not in (None, size(counts)):
@@ -241,8 +228,7 @@ def fold(
         >>> keras.ops.fold(np.ones((1, 4, 4)), 3, 2)[0, 0]
         array([[1., 2., 1.], [2., 4., 2.], [1., 2., 1.]])
     """
-    rates, steps = per_axis("dilation", dilation, 2), per_axis("stride", stride, 2)
-    pads = per_axis("padding", padding, 2, least=0)
+    _, rates, pads, steps = _pairs(kernel_size, dilation, padding, stride)
     space = per_axis("output_size", output_size, 2)
     kernel, counts = _counts(space, kernel_size, dilation, padding, stride)
     batch, depth, _ = np.shape(x)

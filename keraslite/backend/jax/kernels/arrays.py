@@ -50,7 +50,6 @@ _STATIC = dict.fromkeys(_REDUCTIONS.split(), (1, 2)) | {
     "argsort": (1,),
     "searchsorted": (2,),
     "tensordot": (2,),
-    "cholesky": (1,),
     "svd": (1, 2),
     "rfft": (1,),
     "batch_normalization": (3,),
@@ -95,25 +94,14 @@ _roll = compiled(jnp.roll, 1, 2)
 # Creation ------------------------------------------------------------------------
 
 
-def full(shape: tuple[int, ...], fill_value: Any, dtype: str) -> Array:
-    return _full(shape, fill_value, native(dtype))
+def _of_dtype(fn: Callable[..., Array], place: int, *static: int) -> Callable[..., Array]:
+    """`fn`, compiled, as a kernel whose argument at `place` is the name of a dtype."""
+    run = compiled(fn, place, *static)
 
+    def kernel(*args: Any) -> Array:
+        return run(*args[:place], native(args[place]), *args[place + 1 :])
 
-_full = compiled(jnp.full, 0, 2)
-
-
-def zeros(shape: tuple[int, ...], dtype: str) -> Array:
-    return _zeros(shape, native(dtype))
-
-
-_zeros = compiled(jnp.zeros, 0, 1)
-
-
-def ones(shape: tuple[int, ...], dtype: str) -> Array:
-    return _ones(shape, native(dtype))
-
-
-_ones = compiled(jnp.ones, 0, 1)
+    return kernel
 
 
 def arange(start: Any, stop: Any, step: Any, dtype: str) -> Array:
@@ -126,26 +114,8 @@ _arange = compiled(lambda *args: jnp.arange(*args[:3], dtype=args[3]), 0, 1, 2, 
 _NUMBERS = (int, float)
 
 
-def linspace(
-    start: Any, stop: Any, num: int, endpoint: bool = True, dtype: str = "float32", axis: int = 0
-) -> Array:
-    return _linspace(start, stop, num, endpoint, native(dtype), axis)
-
-
-def _linspace_of(
-    start: Any, stop: Any, num: int, endpoint: bool, dtype: np.dtype, axis: int
-) -> Array:
+def _linspace(start: Any, stop: Any, num: int, endpoint: bool, dtype: np.dtype, axis: int) -> Array:
     return jnp.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, axis=axis)
-
-
-_linspace = compiled(_linspace_of, 2, 3, 4, 5)
-
-
-def eye(N: int, M: int | None = None, k: int = 0, dtype: str = "float32") -> Array:  # noqa: N803
-    return _eye(N, M, k, native(dtype))
-
-
-_eye = compiled(jnp.eye, 0, 1, 2, 3)
 
 
 # Linear algebra --------------------------------------------------------------------
@@ -258,15 +228,8 @@ def slice_update(inputs: Array, start_indices: Any, updates: Array) -> Array:
     return lax.dynamic_update_slice(inputs, updates, tuple(start_indices))
 
 
-def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: str = "float32") -> Array:
-    return _one_hot(x, num_classes, axis, native(dtype))
-
-
-def _one_hot_of(x: Array, num_classes: int, axis: int, dtype: np.dtype) -> Array:
+def _one_hot(x: Array, num_classes: int, axis: int, dtype: np.dtype) -> Array:
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtype)
-
-
-_one_hot = compiled(_one_hot_of, 1, 2, 3)
 
 
 def _segmented(reduce: Callable[..., Array]) -> Callable[..., Array]:
@@ -314,8 +277,6 @@ _own: dict[str, Callable[..., Any]] = {
     "erf": lax.erf,
     "erfc": lax.erfc,
     "erfinv": lax.erf_inv,
-    "lgamma": lax.lgamma,
-    "digamma": lax.digamma,
     "sigmoid": jax.nn.sigmoid,
     "floor_divide": jnp.floor_divide,
     "mod": jnp.mod,
@@ -339,12 +300,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "tensordot": _over_lists(_compiled["tensordot"]),
     "repeat": repeat,
     "roll": roll,
-    "full": full,
-    "zeros": zeros,
-    "ones": ones,
+    "full": _of_dtype(jnp.full, 2, 0),
+    "zeros": _of_dtype(jnp.zeros, 1, 0),
+    "ones": _of_dtype(jnp.ones, 1, 0),
     "arange": arange,
-    "linspace": linspace,
-    "eye": eye,
+    "linspace": _of_dtype(_linspace, 4, 2, 3, 5),
+    "eye": _of_dtype(jnp.eye, 3, 0, 1, 2),
     "einsum": compiled(jnp.einsum, 0),
     "lu_factor": compiled(lu_factor),
     "solve_triangular": compiled(solve_triangular, 2),
@@ -355,7 +316,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "scatter_update": compiled(scatter_update),
     "slice": slice,
     "slice_update": compiled(slice_update),
-    "one_hot": one_hot,
+    "one_hot": _of_dtype(_one_hot, 3, 1, 2),
     "segment_sum": _segmented(jax.ops.segment_sum),
     "segment_max": _segmented(jax.ops.segment_max),
     "segment_prod": _segmented(_product),

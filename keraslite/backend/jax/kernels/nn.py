@@ -51,18 +51,10 @@ def conv(
     )
 
 
-def depthwise_conv(
-    inputs: Array,
-    kernel: Array,
-    strides: Ints,
-    padding: str,
-    data_format: str,
-    dilation_rate: Ints,
-) -> Array:
+def depthwise_conv(inputs: Array, kernel: Array, *options: Any) -> Array:
     *spatial, channels, multiplier = kernel.shape
     # One group a channel.
-    kernel = kernel.reshape(*spatial, 1, channels * multiplier)
-    return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return conv(inputs, kernel.reshape(*spatial, 1, channels * multiplier), *options)
 
 
 def conv_transpose(

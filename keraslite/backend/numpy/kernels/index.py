@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keraslite.backend.numpy.kernels.precision import least
 from keraslite.core.dtypes import numpy_dtype
 
 Array = Any
@@ -73,52 +74,27 @@ def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: str = "float32") 
     return (np.expand_dims(x, axis) == classes).astype(numpy_dtype(dtype))
 
 
-def _segments(
-    data: Array, segment_ids: Array, num_segments: int | None, ufunc: np.ufunc, initial: Any
-) -> Array:
-    if num_segments is None:
-        num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
-    # What belongs to no segment goes into one more, which is dropped.
-    inside = (segment_ids >= 0) & (segment_ids < num_segments)
-    found = np.full((num_segments + 1, *data.shape[1:]), initial, data.dtype)
-    ufunc.at(found, np.where(inside, segment_ids, num_segments), data)
-    return found[:-1]
+def _segmented(ufunc: np.ufunc, initial: Callable[[np.dtype], float]) -> Callable[..., Array]:
+    def kernel(
+        data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
+    ) -> Array:
+        if num_segments is None:
+            num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
+        # What belongs to no segment goes into one more, which is dropped.
+        inside = (segment_ids >= 0) & (segment_ids < num_segments)
+        found = np.full((num_segments + 1, *data.shape[1:]), initial(data.dtype), data.dtype)
+        ufunc.at(found, np.where(inside, segment_ids, num_segments), data)
+        return found[:-1]
+
+    return kernel
 
 
-def segment_sum(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    return _segments(data, segment_ids, num_segments, np.add, 0)
-
-
-def segment_max(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    integer = np.issubdtype(data.dtype, np.integer)
-    lowest = np.iinfo(data.dtype).min if integer else -np.inf
-    return _segments(data, segment_ids, num_segments, np.maximum, lowest)
-
-
-def segment_prod(
-    data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
-) -> Array:
-    return _segments(data, segment_ids, num_segments, np.multiply, 1)
-
+_named = (top_k, bincount, scatter, scatter_update, slice_update, one_hot)
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **{fn.__name__: fn for fn in _named},
     "slice": slice_of,
-    **{
-        fn.__name__: fn
-        for fn in (
-            top_k,
-            bincount,
-            scatter,
-            scatter_update,
-            slice_update,
-            one_hot,
-            segment_sum,
-            segment_max,
-            segment_prod,
-        )
-    },
+    "segment_sum": _segmented(np.add, lambda _: 0),
+    "segment_max": _segmented(np.maximum, least),
+    "segment_prod": _segmented(np.multiply, lambda _: 1),
 }

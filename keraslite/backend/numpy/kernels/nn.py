@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keraslite.backend._windows import Pads, transposed_padding, window_padding
-from keraslite.backend.numpy.kernels.precision import quiet, widened
+from keraslite.backend.numpy.kernels.precision import least, quiet, widened
 from keraslite.backend.numpy.kernels.special import KERNELS as SPECIAL
 
 Array = Any
@@ -170,10 +170,8 @@ def conv_transpose(
 
 @_with_data_format(4)
 def max_pool(inputs: Array, pool_size: Ints, strides: Ints, padding: str) -> Array:
-    integer = np.issubdtype(inputs.dtype, np.integer)
-    lowest = np.iinfo(inputs.dtype).min if integer else -np.inf
     pads = window_padding(inputs.shape[1:-1], pool_size, strides, padding)
-    windows = _windows(_padded(inputs, pads, lowest), pool_size, strides)
+    windows = _windows(_padded(inputs, pads, least(inputs.dtype)), pool_size, strides)
     found = np.array(windows[(..., *(0,) * len(pool_size))])
     for _, values in _offsets(windows, pool_size):
         np.maximum(found, values, out=found)

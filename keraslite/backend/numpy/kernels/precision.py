@@ -17,6 +17,11 @@ _NUMBERS = (bool, int, float)
 quiet = np.errstate(all="ignore")
 
 
+def least(dtype: np.dtype) -> float:
+    """What no number of a dtype lies below."""
+    return np.iinfo(dtype).min if np.issubdtype(dtype, np.integer) else -np.inf
+
+
 def weak_numbers(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """`kernel`, silent, with Python numbers in the dtype of the other operand.
 

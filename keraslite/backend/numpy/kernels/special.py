@@ -1,4 +1,4 @@
-"""The error function, its inverse and the gamma functions, in double precision."""
+"""The error function and its inverse, in double precision."""
 
 from __future__ import annotations
 
@@ -42,12 +42,6 @@ _INVERSE_FAR = (
     -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
     -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
 )  # fmt: skip
-# Bernoulli numbers B(2k) / (2k (2k - 1)) of Stirling's series, highest power first.
-_STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
-# B(2k) / 2k of the series of the digamma function.
-_DIGAMMA = (-691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-# From here on these series are exact to double precision.
-_SHIFT = 10
 
 
 def _in_double(fn: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -101,41 +95,8 @@ def _erfinv(x: Array) -> Array:
     return np.where(np.abs(x) < 1, y, edge)
 
 
-def _lgamma(x: Array) -> Array:
-    reflected = x < 0.5
-    z = np.where(reflected, 1 - x, x)
-    shift = np.where(z < _SHIFT, _SHIFT, 0)
-    product = np.ones_like(z)
-    for i in range(_SHIFT):
-        product *= np.where(shift > 0, z + i, 1)
-    big = z + shift
-    series = _polynomial(_STIRLING, 1 / (big * big)) / big
-    result = (big - 0.5) * np.log(big) - big + 0.5 * math.log(2 * math.pi) + series
-    result = np.where(np.isinf(z), np.inf, result - np.log(product))
-    # Gamma(x) Gamma(1 - x) = pi / sin(pi x); the sine of the fraction is exact at poles.
-    sine = np.abs(np.sin(math.pi * (x - np.round(x))))
-    result = np.where(reflected, math.log(math.pi) - np.log(sine) - result, result)
-    return np.where(np.isneginf(x), np.inf, result)
-
-
-def _digamma(x: Array) -> Array:
-    reflected = x < 0.5
-    z = np.where(reflected, 1 - x, x)
-    total = np.zeros_like(z)
-    for i in range(_SHIFT):
-        total += np.where(z < _SHIFT, 1 / (z + i), 0)
-    big = np.where(z < _SHIFT, z + _SHIFT, z)
-    inverse = 1 / (big * big)
-    result = np.log(big) - 0.5 / big - inverse * _polynomial(_DIGAMMA, inverse) - total
-    fraction = x - np.round(x)
-    result = np.where(reflected, result - math.pi / np.tan(math.pi * fraction), result)
-    return np.where(reflected & (fraction == 0), np.nan, result)
-
-
 KERNELS: dict[str, Callable[..., Any]] = {
     "erf": _in_double(_erf),
     "erfc": _in_double(_erfc),
     "erfinv": _in_double(_erfinv),
-    "lgamma": _in_double(_lgamma),
-    "digamma": _in_double(_digamma),
 }

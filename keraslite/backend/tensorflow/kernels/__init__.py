@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType, SimpleNamespace
-
+from keraslite.backend._gathering import gathered
 from keraslite.backend.tensorflow.kernels import (
     control,
     convolution,
@@ -20,20 +19,7 @@ from keraslite.backend.tensorflow.kernels import (
     shape,
 )
 
-
-def _gather(*modules: ModuleType) -> SimpleNamespace:
-    """The public functions of `modules`; helpers begin with an underscore."""
-    return SimpleNamespace(
-        **{
-            name: value
-            for module in modules
-            for name, value in vars(module).items()
-            if name[0] != "_" and callable(value) and not isinstance(value, type)
-        }
-    )
-
-
-kernels = _gather(
+kernels = gathered(
     elementwise,
     reduction,
     shape,

@@ -193,18 +193,10 @@ def _depthwise_on_cpu(
     return _reduced(native, x, window, strides, padding, dilation, equal_strides=True)
 
 
-def depthwise_conv(
-    inputs: _Tensor,
-    kernel: _Tensor,
-    strides: tuple[int, ...],
-    padding: str,
-    data_format: str,
-    dilation_rate: tuple[int, ...],
-) -> _Tensor:
+def depthwise_conv(inputs: _Tensor, kernel: _Tensor, *options: Any) -> _Tensor:
     # As many groups as channels; the CPU's own kernel for these is chosen above.
     *window, channels, multiplier = kernel.shape
-    grouped = s.reshape(kernel, (*window, 1, channels * multiplier))
-    return conv(inputs, grouped, strides, padding, data_format, dilation_rate)
+    return conv(inputs, s.reshape(kernel, (*window, 1, channels * multiplier)), *options)
 
 
 @_planar
@@ -327,23 +319,15 @@ def _pool_in_two(x: _Tensor, window: tuple, strides: tuple, kind: str, padding: 
     return s.reshape(lines, (batch, s.sizes(lines)[1], height, width, channels))
 
 
-def max_pool(
-    inputs: _Tensor,
-    pool_size: tuple[int, ...],
-    strides: tuple[int, ...],
-    padding: str,
-    data_format: str,
-) -> _Tensor:
-    geometry = {"window": pool_size, "strides": strides}
-    return _pool(inputs, None, geometry, data_format, kind="max", padding=padding.upper())
+def _pooling(kind: str) -> Callable[..., _Tensor]:
+    def kernel(
+        inputs: _Tensor, pool_size: _Ints, strides: _Ints, padding: str, data_format: str
+    ) -> _Tensor:
+        geometry = {"window": pool_size, "strides": strides}
+        return _pool(inputs, None, geometry, data_format, kind=kind, padding=padding.upper())
+
+    return kernel
 
 
-def average_pool(
-    inputs: _Tensor,
-    pool_size: tuple[int, ...],
-    strides: tuple[int, ...],
-    padding: str,
-    data_format: str,
-) -> _Tensor:
-    geometry = {"window": pool_size, "strides": strides}
-    return _pool(inputs, None, geometry, data_format, kind="average", padding=padding.upper())
+max_pool = _pooling("max")
+average_pool = _pooling("average")

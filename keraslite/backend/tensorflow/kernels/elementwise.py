@@ -61,8 +61,6 @@ def erf(x: _Tensor) -> _Tensor:
 
 erfc = _unary(_raw.Erfc)
 erfinv = s.widened(_unary(_raw.Erfinv), s.WIDE_HALF)
-lgamma = s.widened(_unary(_raw.Lgamma), s.WIDE_HALF)
-digamma = s.widened(_unary(_raw.Digamma), s.WIDE_HALF)
 reciprocal = _unary(_raw.Reciprocal)
 
 
@@ -131,17 +129,12 @@ def square(x: _Tensor) -> _Tensor:
 
 
 def round(x: _Tensor, decimals: int = 0) -> _Tensor:
-    dtype = x.dtype
-    if dtype is _BOOL or (dtype in s.INTS and decimals >= 0):
-        return x
-    if dtype in s.INTS:
-        x = s.cast(x, tf.float64)
     if decimals == 0:
         return _raw.Round(x=x)
     factor = 10.0 ** abs(decimals)
     if decimals > 0:
         return _raw.RealDiv(x=_raw.Round(x=x * factor), y=factor)
-    return s.cast(_raw.Round(x=_raw.RealDiv(x=x, y=factor)) * factor, dtype)
+    return _raw.Round(x=_raw.RealDiv(x=x, y=factor)) * factor
 
 
 def _classified(native: _Kernel, of_exact: bool, both: _Kernel) -> _Kernel:

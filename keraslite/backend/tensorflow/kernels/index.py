@@ -40,9 +40,7 @@ def take(x: _Tensor, indices: _Tensor, axis: int | None = None) -> _Tensor:
     return _raw.GatherV2(params=x, indices=_inside(indices, s.sizes(x)[axis]), axis=axis)
 
 
-def take_along_axis(x: _Tensor, indices: _Tensor, axis: int | None = -1) -> _Tensor:
-    if axis is None:
-        x, indices, axis = s.reshape(x, (-1,)), s.reshape(indices, (-1,)), 0
+def take_along_axis(x: _Tensor, indices: _Tensor, axis: int = -1) -> _Tensor:
     indices = _inside(indices, s.sizes(x)[axis])
     x, indices = _shape.swapaxes(x, axis, -1), _shape.swapaxes(indices, axis, -1)
     batch = s.rank(x) - 1

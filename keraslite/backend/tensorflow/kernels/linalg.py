@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math as _math
 from typing import Any
 
 import tensorflow as tf
 
 from keraslite.backend.tensorflow import support as s
 from keraslite.backend.tensorflow.kernels import elementwise as _elementwise
-from keraslite.backend.tensorflow.kernels import shape as _shape
 
 _raw = tf.raw_ops
 _Tensor = Any
@@ -62,13 +60,12 @@ def dot(x1: _Tensor, x2: _Tensor) -> _Tensor:
 # Decompositions --------------------------------------------------------------------------
 
 
-def cholesky(x: _Tensor, upper: bool = False) -> _Tensor:
-    found = tf.linalg.cholesky(x)
-    return tf.linalg.adjoint(found) if upper else found
-
-
+cholesky = tf.linalg.cholesky
 det = tf.linalg.det
 inv = tf.linalg.inv
+eig = tf.linalg.eig
+eigh = tf.linalg.eigh
+slogdet = tf.linalg.slogdet
 
 
 def qr(x: _Tensor, mode: str = "reduced") -> tuple[_Tensor, _Tensor]:
@@ -80,18 +77,6 @@ def svd(x: _Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
         return tf.linalg.svd(x, compute_uv=False)
     values, left, right = tf.linalg.svd(x, full_matrices=full_matrices)
     return left, values, tf.linalg.adjoint(right)
-
-
-def slogdet(x: _Tensor) -> tuple[_Tensor, _Tensor]:
-    return tuple(tf.linalg.slogdet(x))
-
-
-def eig(x: _Tensor) -> tuple[_Tensor, _Tensor]:
-    return tuple(tf.linalg.eig(x))
-
-
-def eigh(x: _Tensor) -> tuple[_Tensor, _Tensor]:
-    return tuple(tf.linalg.eigh(x))
 
 
 def lu_factor(x: _Tensor) -> tuple[_Tensor, _Tensor]:
@@ -109,49 +94,6 @@ def lu_factor(x: _Tensor) -> tuple[_Tensor, _Tensor]:
     unsorted = tf.zeros_like(order) + place
     _, _, pivots = tf.while_loop(lambda i, *_: i < count, exchange, (0, unsorted, unsorted))
     return factors, pivots[..., :count]
-
-
-def norm(x: _Tensor, ord: Any = None, axis: s.Axis = None, keepdims: bool = False) -> _Tensor:
-    axes = s.axes_of(x, axis)
-    size = tf.abs(x)
-    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        return tf.sqrt(tf.reduce_sum(tf.square(size), axes, keepdims))
-    if len(axes) == 1 and not isinstance(ord, str):
-        return _vector_norm(size, ord, axes, keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, size, ord, axes, keepdims)
-    raise ValueError(
-        "`ord` must be a number for vectors, and 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc' for "
-        f"matrices. Received: ord={ord!r}, axis={axis}, x of rank {s.rank(x)}."
-    )
-
-
-def _vector_norm(size: _Tensor, ord: Any, axes: s.Axis, keepdims: bool) -> _Tensor:
-    if ord == _math.inf:
-        return tf.reduce_max(size, axes, keepdims)
-    if ord == -_math.inf:
-        return tf.reduce_min(size, axes, keepdims)
-    if ord == 0:
-        return tf.reduce_sum(s.cast(size != 0, size.dtype), axes, keepdims)
-    return tf.pow(tf.reduce_sum(tf.pow(size, ord), axes, keepdims), 1.0 / ord)
-
-
-def _matrix_norm(x: _Tensor, size: _Tensor, ord: Any, axes: s.Axis, keepdims: bool) -> _Tensor:
-    rows, columns = axes
-    if ord in (1, -1, _math.inf, -_math.inf):
-        along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
-        sums = tf.reduce_sum(size, along, keepdims=True)
-        found = (tf.reduce_max if ord > 0 else tf.reduce_min)(sums, across, keepdims=True)
-    elif ord in (2, -2, "nuc"):
-        values = tf.linalg.svd(_shape.moveaxis(x, axes, (-2, -1)), compute_uv=False)
-        reduce = {2: tf.reduce_max, -2: tf.reduce_min, "nuc": tf.reduce_sum}[ord]
-        found = _shape.expand_dims(reduce(values, -1), axes)
-    else:
-        raise ValueError(
-            "`ord` of a matrix must be 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc'. "
-            f"Received: ord={ord!r}."
-        )
-    return found if keepdims else tf.squeeze(found, axes)
 
 
 # Solvers ---------------------------------------------------------------------------------

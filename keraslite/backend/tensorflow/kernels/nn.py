@@ -46,24 +46,19 @@ def log_sigmoid(x: _Tensor) -> _Tensor:
     return _raw.Neg(x=_raw.Softplus(features=_raw.Neg(x=x)))
 
 
-def _along(native: Any, x: _Tensor, axis: s.Axis) -> _Tensor:
-    """`native`, which works on the last axis, along other axes."""
-    n = s.rank(x)
-    if axis == -1 or axis == n - 1:
-        return native(logits=x)
-    axes = s.axes_of(x, axis)
-    last = tuple(range(n - len(axes), n))
-    moved = _shape.moveaxis(x, axes, last)
-    flat = s.reshape(moved, (*s.sizes(moved)[: n - len(axes)], -1))
-    return _shape.moveaxis(s.reshape(native(logits=flat), s.sizes(moved)), last, axes)
+def _along(native: Any) -> Any:
+    """`native`, which works on the last axis, along any."""
+
+    def kernel(x: _Tensor, axis: int = -1) -> _Tensor:
+        if axis in (-1, s.rank(x) - 1):
+            return native(logits=x)
+        return _shape.swapaxes(native(logits=_shape.swapaxes(x, axis, -1)), axis, -1)
+
+    return kernel
 
 
-def softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
-    return _along(_raw.Softmax, x, axis)
-
-
-def log_softmax(x: _Tensor, axis: s.Axis = -1) -> _Tensor:
-    return _along(_raw.LogSoftmax, x, axis)
+softmax = _along(_raw.Softmax)
+log_softmax = _along(_raw.LogSoftmax)
 
 
 def synchronized_moments(

@@ -34,10 +34,8 @@ def _ordinal(x: _Tensor) -> _Tensor:
     return s.cast(x, tf.int64 if dtype in (tf.uint32, tf.int64) else tf.int32)
 
 
-def argsort(x: _Tensor, axis: int | None = -1) -> _Tensor:
+def argsort(x: _Tensor, axis: int = -1) -> _Tensor:
     """Stable."""
-    if axis is None:
-        x, axis = s.reshape(x, (-1,)), -1
     if not s.rank(x):
         return tf.zeros([], tf.int32)
     key = _shape.swapaxes(_ordinal(x), axis, -1)
@@ -46,9 +44,7 @@ def argsort(x: _Tensor, axis: int | None = -1) -> _Tensor:
     return _shape.swapaxes(found.indices, axis, -1)
 
 
-def sort(x: _Tensor, axis: int | None = -1) -> _Tensor:
-    if axis is None:
-        x, axis = s.reshape(x, (-1,)), -1
+def sort(x: _Tensor, axis: int = -1) -> _Tensor:
     return _index.take_along_axis(x, argsort(x, axis), axis) if s.rank(x) else x
 
 

@@ -14,8 +14,7 @@ _raw = tf.raw_ops
 _Tensor = Any
 
 
-def reshape(x: _Tensor, newshape: Any) -> _Tensor:
-    return s.reshape(x, (newshape,) if s.is_int(newshape) else newshape)
+reshape = s.reshape
 
 
 def transpose(x: _Tensor, axes: Sequence[int] | None = None) -> _Tensor:
@@ -45,9 +44,7 @@ def squeeze(x: _Tensor, axis: s.Axis = None) -> _Tensor:
     return _raw.Squeeze(input=x, axis=list(axis)) if axis else x
 
 
-def concatenate(xs: Sequence[_Tensor], axis: int | None = 0) -> _Tensor:
-    if axis is None:
-        xs, axis = [s.reshape(x, (-1,)) for x in xs], 0
+def concatenate(xs: Sequence[_Tensor], axis: int = 0) -> _Tensor:
     return xs[0] if len(xs) == 1 else _raw.ConcatV2(values=xs, axis=axis)
 
 
@@ -90,8 +87,7 @@ def _padded_from(position: _Tensor, size: s.Size, mode: str) -> _Tensor:
     )
 
 
-def _tile(x: _Tensor, repeats: Any) -> _Tensor:
-    repeats = (repeats,) if s.is_int(repeats) else tuple(repeats)
+def _tile(x: _Tensor, repeats: tuple[int, ...]) -> _Tensor:
     missing = len(repeats) - s.rank(x)
     if missing > 0:
         x = s.reshape(x, (1,) * missing + s.sizes(x))

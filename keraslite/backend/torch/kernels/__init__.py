@@ -1,12 +1,8 @@
-"""The torch engine's kernels, gathered from this package's modules.
-
-A trailing underscore in a kernel's name there (`sum_`) only avoids hiding a builtin.
-"""
+"""The torch engine's kernels, gathered from this package's modules."""
 
 from __future__ import annotations
 
-from types import ModuleType, SimpleNamespace
-
+from keraslite.backend._gathering import gathered
 from keraslite.backend.torch.kernels import (
     control,
     conv,
@@ -23,17 +19,7 @@ from keraslite.backend.torch.kernels import (
     updates,
 )
 
-
-def _gather(*modules: ModuleType) -> SimpleNamespace:
-    found = {}
-    for module in modules:
-        for name, value in vars(module).items():
-            if callable(value) and not isinstance(value, type) and not name.startswith("_"):
-                found[name.rstrip("_")] = value
-    return SimpleNamespace(**found)
-
-
-kernels = _gather(
+kernels = gathered(
     elementwise, reductions, shape, linalg, fourier, index, nn, conv, rnn, control, random, updates
 )
 #: torch has no arithmetic on uint32.

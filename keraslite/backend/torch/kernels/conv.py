@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from keraslite.backend import _windows
+from keraslite.backend.torch import tensors
 
 _Sizes = Sequence[int]
 _Kernel = Callable[..., torch.Tensor]
@@ -92,17 +94,9 @@ def conv(
     return _as_given(y, rank, data_format)
 
 
-def depthwise_conv(
-    inputs: torch.Tensor,
-    kernel: torch.Tensor,
-    strides: _Sizes,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: _Sizes = (1,),
-) -> torch.Tensor:
+def depthwise_conv(inputs: torch.Tensor, kernel: torch.Tensor, *options: Any) -> torch.Tensor:
     *window, channels, multiplier = kernel.shape
-    kernel = kernel.reshape(*window, 1, channels * multiplier)
-    return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return conv(inputs, kernel.reshape(*window, 1, channels * multiplier), *options)
 
 
 @_in_float
@@ -149,8 +143,8 @@ def max_pool(
 ) -> torch.Tensor:
     x = _channels_second(inputs, data_format)
     window, strides = _two(pool_size), _two(strides)
-    least = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
-    x, pad = _padded(x, _windows.window_padding(x.shape[2:], window, strides, padding), least)
+    pads = _windows.window_padding(x.shape[2:], window, strides, padding)
+    x, pad = _padded(x, pads, tensors.least(x))
     return _as_given(_MAX_POOL[len(window)](x, window, strides, pad), inputs.ndim - 2, data_format)
 
 

@@ -40,8 +40,6 @@ erfinv = torch.erfinv
 i0 = torch.special.i0
 reciprocal = torch.reciprocal
 sigmoid = torch.sigmoid
-lgamma = torch.lgamma
-digamma = torch.digamma
 floor = torch.floor
 ceil = torch.ceil
 
@@ -54,7 +52,6 @@ isinf = torch.isinf
 isfinite = torch.isfinite
 negative = torch.neg
 bitwise_not = torch.bitwise_not
-bitwise_invert = torch.bitwise_not
 
 
 def absolute(x: torch.Tensor) -> torch.Tensor:
@@ -72,11 +69,7 @@ def sign(x: torch.Tensor) -> torch.Tensor:
 
 
 def round_(x: torch.Tensor, decimals: int = 0) -> torch.Tensor:
-    if x.is_floating_point():
-        return torch.round(x, decimals=decimals)
-    if decimals >= 0:
-        return x
-    return torch.round(x.to(torch.float64), decimals=decimals).to(x.dtype)
+    return torch.round(x, decimals=decimals)
 
 
 # Binary ---------------------------------------------------------------------------

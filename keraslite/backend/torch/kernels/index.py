@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,9 +96,7 @@ def take(x: torch.Tensor, indices: torch.Tensor, axis: int | None = None) -> tor
     return found.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
-def take_along_axis(x: torch.Tensor, indices: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
-    if axis is None:
-        x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
+def take_along_axis(x: torch.Tensor, indices: torch.Tensor, axis: int = -1) -> torch.Tensor:
     places = _wrapped(indices, x.shape[axis]).to(torch.int64)
     if x.movedim(axis, 0).shape[1:] == places.movedim(axis, 0).shape[1:]:
         return torch.gather(x, axis, places)
@@ -153,8 +151,6 @@ def _starts(inputs: torch.Tensor, start_indices: Any, sizes: Sequence[int]) -> l
 
 # Writing --------------------------------------------------------------------------
 
-_REDUCTIONS = {"max": "amax", "min": "amin", "mul": "prod"}
-
 
 def _places(indices: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return tuple(indices.to(torch.int64).unbind(-1))
@@ -166,24 +162,9 @@ def scatter(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -
 
 
 def scatter_update(
-    inputs: torch.Tensor,
-    indices: torch.Tensor,
-    updates: torch.Tensor,
-    reduction: str | None = None,
+    inputs: torch.Tensor, indices: torch.Tensor, updates: torch.Tensor
 ) -> torch.Tensor:
-    if reduction not in _REDUCTIONS:
-        accumulate = reduction == "add"
-        return torch.index_put(inputs, _places(indices), updates, accumulate=accumulate)
-    depth = indices.shape[-1]
-    flat = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=inputs.device)
-    for place, size in zip(_places(indices), inputs.shape[:depth], strict=True):
-        flat = flat * size + torch.remainder(place, size)
-    rest = inputs.shape[depth:]
-    rows = inputs.reshape(-1, *rest)
-    updates = updates.broadcast_to((*indices.shape[:-1], *rest)).reshape(-1, *rest)
-    flat = flat.reshape((-1,) + (1,) * len(rest)).expand_as(updates)
-    result = rows.scatter_reduce(0, flat, updates, reduce=_REDUCTIONS[reduction])
-    return result.reshape(inputs.shape)
+    return torch.index_put(inputs, _places(indices), updates)
 
 
 def one_hot(x: torch.Tensor, num_classes: int, axis: int = -1, dtype: str = "float32"):
@@ -192,49 +173,37 @@ def one_hot(x: torch.Tensor, num_classes: int, axis: int = -1, dtype: str = "flo
     return hot if axis in (-1, x.ndim) else torch.movedim(hot, -1, axis)
 
 
-def _segments(segment_ids: torch.Tensor, num_segments: int | None) -> tuple[torch.Tensor, int]:
-    """Ids with those out of range in one bucket more, and the number of segments."""
-    ids = segment_ids.to(torch.int64)
-    if num_segments is None:
-        num_segments = int(ids.max()) + 1 if ids.numel() else 0
-    wild = (ids < 0) | (ids >= num_segments)
-    return ids.masked_fill(wild, num_segments), num_segments
+def _segmented(
+    join: Callable[..., torch.Tensor], empty: Callable[[torch.Tensor], float]
+) -> Callable[..., torch.Tensor]:
+    """`join(buckets, ids, data)`, one bucket a segment, each with `empty(data)` in it."""
+
+    def kernel(
+        data: torch.Tensor,
+        segment_ids: torch.Tensor,
+        num_segments: int | None = None,
+        sorted: bool = False,
+    ) -> torch.Tensor:
+        ids = segment_ids.to(torch.int64)
+        if num_segments is None:
+            num_segments = int(ids.max()) + 1 if ids.numel() else 0
+        # What is out of range goes to one bucket more.
+        ids = ids.masked_fill((ids < 0) | (ids >= num_segments), num_segments)
+        shape = (num_segments + 1, *data.shape[1:])
+        buckets = torch.full(shape, empty(data), dtype=data.dtype, device=data.device)
+        return join(buckets, ids, data)[:num_segments]
+
+    return kernel
 
 
-def segment_sum(
-    data: torch.Tensor,
-    segment_ids: torch.Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> torch.Tensor:
-    ids, count = _segments(segment_ids, num_segments)
-    buckets = torch.zeros((count + 1, *data.shape[1:]), dtype=data.dtype, device=data.device)
-    return torch.index_add(buckets, 0, ids, data)[:count]
+def _reduced(reduce: str) -> Callable[..., torch.Tensor]:
+    def join(buckets: torch.Tensor, ids: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+        ids = ids.reshape((-1,) + (1,) * (data.ndim - 1)).expand_as(data)
+        return buckets.scatter_reduce(0, ids, data, reduce=reduce)
+
+    return join
 
 
-def segment_max(
-    data: torch.Tensor,
-    segment_ids: torch.Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> torch.Tensor:
-    least = -torch.inf if data.is_floating_point() else torch.iinfo(data.dtype).min
-    return _reduced(data, segment_ids, num_segments, "amax", least)
-
-
-def segment_prod(
-    data: torch.Tensor,
-    segment_ids: torch.Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> torch.Tensor:
-    return _reduced(data, segment_ids, num_segments, "prod", 1)
-
-
-def _reduced(
-    data: torch.Tensor, segment_ids: torch.Tensor, num_segments: int | None, join: str, empty: Any
-) -> torch.Tensor:
-    ids, count = _segments(segment_ids, num_segments)
-    buckets = torch.full((count + 1, *data.shape[1:]), empty, dtype=data.dtype, device=data.device)
-    ids = ids.reshape((-1,) + (1,) * (data.ndim - 1)).expand_as(data)
-    return buckets.scatter_reduce(0, ids, data, reduce=join)[:count]
+segment_sum = _segmented(lambda x, ids, data: torch.index_add(x, 0, ids, data), lambda _: 0)
+segment_max = _segmented(_reduced("amax"), tensors.least)
+segment_prod = _segmented(_reduced("prod"), lambda _: 1)

@@ -51,14 +51,9 @@ def einsum(subscripts: str, *operands: torch.Tensor) -> torch.Tensor:
 det = _linalg.det
 inv = _linalg.inv
 eig = _linalg.eig
-
-
-def cholesky(x: torch.Tensor, upper: bool = False) -> torch.Tensor:
-    return _linalg.cholesky(x, upper=upper)
-
-
-def cholesky_inverse(x: torch.Tensor, upper: bool = False) -> torch.Tensor:
-    return torch.cholesky_inverse(x, upper=upper)
+slogdet = _linalg.slogdet
+cholesky = _linalg.cholesky
+cholesky_inverse = torch.cholesky_inverse
 
 
 def eigh(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,7 +89,3 @@ def svd(x: torch.Tensor, full_matrices: bool = True, compute_uv: bool = True) ->
     if not compute_uv:
         return _linalg.svdvals(x)
     return tuple(_linalg.svd(x, full_matrices=full_matrices))
-
-
-def slogdet(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return tuple(_linalg.slogdet(x))

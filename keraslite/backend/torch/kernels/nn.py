@@ -62,29 +62,6 @@ def batch_normalization(
     return torch.addcmul(shift.reshape(shape), x, factor.reshape(shape)).movedim(1, axis)
 
 
-def fused_batch_normalization(
-    x: torch.Tensor,
-    axis: int,
-    offset: torch.Tensor | None = None,
-    scale: torch.Tensor | None = None,
-    epsilon: float = 1e-3,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Normalize with the batch's own statistics: output, mean, variance.
-
-    Mean and variance are constants for the gradient, as a moving average wants them.
-    """
-    x = x.movedim(axis, 1)
-    channels = x.shape[1]
-    count = x.numel() // max(channels, 1)
-    wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
-    mean = torch.zeros(channels, dtype=wide, device=x.device)
-    variance = torch.ones(channels, dtype=wide, device=x.device)
-    y = torch.batch_norm(x, scale, offset, mean, variance, True, 1.0, epsilon, False)
-    # torch reports the unbiased estimate.
-    variance = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)
-    return y.movedim(1, axis), mean, variance
-
-
 def _over_axes(
     native: Callable[..., torch.Tensor],
     x: torch.Tensor,

@@ -121,15 +121,11 @@ cumprod = _scan(torch.cumprod)
 # Sorting --------------------------------------------------------------------------
 
 
-def sort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
-    if axis is None:
-        x, axis = x.reshape(-1), 0
+def sort(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
     return torch.sort(x, dim=axis, stable=True).values
 
 
-def argsort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
-    if axis is None:
-        x, axis = x.reshape(-1), 0
+def argsort(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
     return torch.sort(x, dim=axis, stable=True).indices.to(torch.int32)
 
 

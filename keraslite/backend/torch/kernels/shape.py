@@ -25,6 +25,7 @@ triu = torch.triu
 diagonal = torch.diagonal
 diag = torch.diag
 copy = torch.clone
+unbind = torch.unbind
 
 
 def transpose(x: torch.Tensor, axes: Sequence[int] | None = None) -> torch.Tensor:

@@ -15,7 +15,7 @@ import torch
 _WIDE = frozenset({torch.uint16, torch.uint32, torch.uint64})
 #: Kernels that torch lacks, by number of positional arguments; 0 where it varies.
 _LACKING = {
-    1: ("absolute", "negative", "sign", "square", "bitwise_not", "bitwise_invert", "nonzero",
+    1: ("absolute", "negative", "sign", "square", "bitwise_not", "nonzero",
         "logical_not"),
     2: (
         "add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod", "power",
