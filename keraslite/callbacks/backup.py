@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keraslite.callbacks import snapshot
 from keraslite.callbacks.callback import Logs
 from keraslite.callbacks.callback_list import CallbackList
 from keraslite.callbacks.periodic import Periodic
 from keraslite.core.errors import short
 from keraslite.saving.commit import Generations
+from keraslite.saving.errors import loading
+
+_KINDS = {
+    "epoch": int,
+    "batch": int,
+    "data": dict,
+    "variables": list,
+    "callbacks": dict,
+    "stopped": bool,
+}
 
 
 class BackupAndRestore(Periodic):
@@ -38,7 +50,8 @@ class BackupAndRestore(Periodic):
         delete_checkpoint: remove the backup when training has ended.
 
     Raises:
-        ValueError: for an empty `backup_dir`, another `save_freq`, or a backup of another model.
+        ValueError: for an empty `backup_dir`, another `save_freq`, or a backup of another model or
+            one that is damaged, if the one before it is, too.
 
     Example:
         >>> backup = keras.callbacks.BackupAndRestore("/tmp/backup")
@@ -69,10 +82,12 @@ class BackupAndRestore(Periodic):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._found = None
         with self._files.reading() as file:
-            found = None if file is None else snapshot.read(file)
-        if found is None:
-            return
-        self._restore(found)
+            if file is None:
+                return
+            found = snapshot.read(file)
+            with loading(str(file.name)):
+                _check(found)
+                self._restore(found)
         self.all_callbacks.resume_at = found["epoch"], found["batch"], found["data"]
         self._found = found if found["batch"] else None
 
@@ -126,3 +141,15 @@ class BackupAndRestore(Periodic):
             variable.assign(value)
         self.all_callbacks.set_state(found["callbacks"])
         self.model.stop_training = found["stopped"]
+
+
+def _check(found: dict[str, Any]) -> None:
+    """Raise for a backup that `BackupAndRestore` did not write."""
+    for name, kind in _KINDS.items():
+        if type(found.get(name)) is not kind or (kind is int and found[name] < 0):
+            raise ValueError(f"Its {name!r} must be of type {kind.__name__}. {_ADVICE}")
+    if not all(isinstance(x, np.ndarray) for x in found["variables"]):
+        raise ValueError(f"Its 'variables' must be arrays. {_ADVICE}")
+
+
+_ADVICE = "Delete the directory to begin anew."

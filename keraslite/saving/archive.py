@@ -9,12 +9,13 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from keraslite.core.errors import BadConfigError, UnsafeModelError, short
-from keraslite.core.serialization import parse_json
+from keraslite.core.json_text import parse_json
 from keraslite.saving import seal
 from keraslite.saving.errors import DamagedFileError, damaged, refused
 
@@ -53,15 +54,51 @@ class Writer:
 
     @contextlib.contextmanager
     def member(self, name: str) -> Iterator[IO[bytes]]:
-        """A seekable file whose contents become the member."""
-        with tempfile.SpooledTemporaryFile(_MEMORY) as file:
-            yield file  # type: ignore[misc]
-            file.seek(0)
-            with self._zip.open(name, "w", force_zip64=True) as target:
-                shutil.copyfileobj(file, target, 2**20)
+        """A seekable file whose contents become the member: a part of the archive's own."""
+        info = zipfile.ZipInfo(name)
+        info.external_attr, info.CRC = 0o600 << 16, 0
+        info.header_offset = self._zip.start_dir
+        self._file.seek(info.header_offset)
+        self._file.write(info.FileHeader(zip64=True))
+        part = _Growing(self._file, self._file.tell(), 0)
+        yield part  # type: ignore[misc]
+        info.CRC = part.checksum()
+        info.file_size = info.compress_size = part.seek(0, os.SEEK_END)
+        self._zip.start_dir = self._file.seek(0, os.SEEK_END)
+        self._file.seek(info.header_offset)
+        self._file.write(info.FileHeader(zip64=True))
+        self._zip.filelist.append(info)
+        self._zip.NameToInfo[name] = info
 
     def add_bytes(self, name: str, data: bytes) -> None:
         self._zip.writestr(name, data)
+
+
+class _Growing(seal.Part):
+    """What a file has from a place on, while it is written."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._file.seek(self._start + self._position)
+        count = self._file.write(data)
+        self._position += count
+        self._size = max(self._size, self._position)
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        self._size = self._position if size is None else size
+        self._file.truncate(self._start + self._size)
+        return self._size
+
+    def checksum(self) -> int:
+        """The CRC-32 of all of it."""
+        self.seek(0)
+        memory, crc = memoryview(bytearray(2**20)), 0
+        while count := self.readinto(memory):
+            crc = zlib.crc32(memory[:count], crc)
+        return crc
 
 
 class Reader:
@@ -227,14 +264,20 @@ def _check_directory(path: str) -> None:
     Raises:
         UnsafeModelError: if it is longer than that of any model.
     """
+    size = directory_size(path)
+    if size > _DIRECTORY:
+        raise refused(path, f"its list of members takes {size:,} bytes")
+
+
+def directory_size(path: str | os.PathLike[str]) -> int:
+    """The bytes that the list of members takes, as the end of a zip file claims; 0 without one."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - _END_SIZE - 2**16))
         end = file.read()
     at = end.rfind(b"PK\x05\x06")
-    if at >= 0 and len(end) >= at + _END_SIZE:
-        size = int.from_bytes(end[at + 12 : at + 16], "little")
-        large = end[max(0, at - 76) : at]  # the record of archives beyond 4 GiB, and its locator
-        if large[:4] == b"PK\x06\x06":
-            size = int.from_bytes(large[40:48], "little")
-        if size > _DIRECTORY:
-            raise refused(path, f"its list of members takes {size:,} bytes")
+    if at < 0 or len(end) < at + _END_SIZE:
+        return 0
+    large = end[max(0, at - 76) : at]  # the record of archives beyond 4 GiB, and its locator
+    if large[:4] == b"PK\x06\x06":
+        return int.from_bytes(large[40:48], "little")
+    return int.from_bytes(end[at + 12 : at + 16], "little")

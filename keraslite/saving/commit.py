@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from keraslite.saving import seal
+from keraslite.saving.errors import DamagedFileError
 
 
 @contextlib.contextmanager
@@ -164,7 +165,10 @@ class Generations:
         self.name = name
 
     def _files(self) -> list[Path]:
-        return sorted(self.directory.glob(f"{self.name}-*.npz"))
+        """From the oldest; nothing that others put beside them, and no links."""
+        numbered = re.compile(rf"{re.escape(self.name)}-[0-9]{{8,}}\.npz")
+        found = (p for p in self.directory.glob("*.npz") if numbered.fullmatch(p.name))
+        return sorted((p for p in found if p.is_file() and not p.is_symlink()), key=_number)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[IO[bytes]]:
@@ -175,7 +179,7 @@ class Generations:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         files = self._files()
-        number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
+        number = _number(files[-1]) + 1 if files else 1
         with replacing(self.directory / f"{self.name}-{number:08d}.npz", sealed=True) as file:
             yield file
         for old in files[:-1]:
@@ -186,7 +190,7 @@ class Generations:
         """The newest good file, None when nothing was written; a warning names damaged ones.
 
         Raises:
-            ValueError: if there are files, all of them damaged.
+            DamagedFileError: if there are files, all of them damaged.
         """
         damaged: list[Path] = []
         for path in reversed(self._files()):
@@ -203,7 +207,7 @@ class Generations:
                 yield file
                 return
         if damaged:
-            raise ValueError(
+            raise DamagedFileError(
                 f"{' and '.join(repr(str(path)) for path in damaged)}: damaged, no other is left. "
                 "Delete the directory to begin anew."
             )
@@ -215,3 +219,7 @@ class Generations:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])

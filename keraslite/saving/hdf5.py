@@ -7,6 +7,7 @@ declared sizes beyond what is stored, only numbers.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import threading
 import zlib
@@ -18,7 +19,7 @@ import numpy as np
 
 from keraslite.core import dtypes
 from keraslite.core.errors import UnsafeModelError, short
-from keraslite.core.stored import Stored, new_array
+from keraslite.core.stored import Stored, filled, new_array
 from keraslite.saving import seal
 from keraslite.saving.errors import DamagedFileError, damaged, refused
 
@@ -58,8 +59,8 @@ _WITHOUT_PLUGINS = _WithoutPlugins()
 def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
     """The checked HDF5 file in `source`; `path` is its name in messages.
 
-    Its attribute `sealed` tells whether its bytes are compared with the checksums of a seal;
-    parts of an archive are by the archive.
+    Its attribute `source` is the file of which the bytes are compared with checksums when they
+    are read, such as that of a seal; None if they are not.
 
     Raises:
         UnsafeModelError: for links and data outside of the file, and false sizes.
@@ -77,7 +78,7 @@ def open_weights(source: str | IO[bytes], path: str) -> Iterator[h5py.File]:
             raise FileNotFoundError(f"There is no file {path!r}.") from None
         except (OSError, RuntimeError, ValueError) as error:
             raise damaged(path, error) from error
-        file.sealed = isinstance(source, seal.Part)
+        file.source = source if isinstance(source, seal.Part) else None
         with _reading(path), _WITHOUT_PLUGINS:
             _check(file, path, file.id.get_filesize())
         yield file
@@ -186,28 +187,70 @@ def _unsafe(path: str, where: str, what: str) -> UnsafeModelError:
 
 
 class StoredArray(Stored):
-    """A dataset."""
+    """A dataset.
 
-    def __init__(self, dataset: h5py.Dataset, path: str, sealed: bool = False) -> None:
+    Args:
+        dataset: of an open file.
+        path: of the file, in messages.
+        source: see `open_weights`; without it, the array is compared with a checksum of its own.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, path: str, source: seal.Part | None = None) -> None:
         self._dataset = dataset
         self._path = path
-        self._sealed = sealed
+        self._source = source
         self.shape = dataset.shape
         with _reading(path):
             name = dataset.attrs.get("dtype")
             self.dtype = dataset.dtype if name is None else _own_type(name, dataset.dtype)
 
     def _read(self) -> np.ndarray:
-        name = self._dataset.name
-        with _named(short(repr(name), 160)), _reading(self._path):
-            array = new_array(self.shape, self._dataset.dtype)
-            if array.size:
-                self._dataset.read_direct(array)
-            expected = None if self._sealed else self._dataset.attrs.get(CHECKSUM)
+        with self._reading():
+            if self._place is None:
+                array = new_array(self.shape, self._dataset.dtype)
+                if array.size:
+                    self._dataset.read_direct(array)
+            else:
+                array = filled(self.shape, self._dataset.dtype, self._fill, self._place)
+            expected = self._dataset.attrs.get(CHECKSUM) if self._source is None else None
             fits = expected is None or int(expected) == _checksum(array)
             if not fits:
                 raise damaged(self._path, "its checksum does not fit")
         return array if array.dtype == self.dtype else array.view(self.dtype)
+
+    def check(self) -> None:
+        if self._source is None or self._place is None:
+            super().check()
+        else:
+            with self._reading():
+                self._source.check(self._place, self._dataset.nbytes)
+
+    def read_into(self, memory: np.ndarray) -> None:
+        if self._place is None:
+            super().read_into(memory)
+        else:
+            with self._reading():
+                self._fill(0, memoryview(memory))
+
+    @functools.cached_property
+    def _place(self) -> int | None:
+        """Where in `source` the bytes are one after another as they are in memory."""
+        with self._reading():
+            dataset, stored = self._dataset, self._dataset.id
+            if self._source is None or dataset.file.userblock_size or not dataset.nbytes:
+                return None
+            same = stored.get_type() == h5py.h5t.py_create(dataset.dtype)
+            return stored.get_offset() if same else None
+
+    def _fill(self, begin: int, piece: memoryview) -> None:
+        assert self._source is not None and self._place is not None
+        if self._source.fill(self._place + begin, piece) != len(piece):
+            raise damaged(self._path, "it is incomplete")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        with _named(short(repr(self._dataset.name), 160)), _reading(self._path):
+            yield
 
 
 def _own_type(name: Any, stored: np.dtype) -> np.dtype:
@@ -226,18 +269,20 @@ def _checksum(array: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view("uint8"))
 
 
-def read_variables(group: Mapping[str, Any], path: str, sealed: bool = False) -> Mapping[str, Any]:
+def read_variables(
+    group: Mapping[str, Any], path: str, source: seal.Part | None = None
+) -> Mapping[str, Any]:
     """The arrays of one object by name: nested groups become nested dicts.
 
     Args:
         group: of the object.
         path: the name of the file, in messages.
-        sealed: whether the arrays need no check against checksums of their own.
+        source: see `StoredArray`.
     """
     return {
-        name: read_variables(item, path, sealed)
+        name: read_variables(item, path, source)
         if isinstance(item, Mapping)
-        else (StoredArray(item, path, sealed) if isinstance(item, h5py.Dataset) else item)
+        else (StoredArray(item, path, source) if isinstance(item, h5py.Dataset) else item)
         for name, item in group.items()
     }
 

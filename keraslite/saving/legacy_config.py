@@ -29,35 +29,17 @@ _ARGUMENTS_OF = {
     "PReLU": {"init": "alpha_initializer"},
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
-_ANY = object()
-#: Arguments that are gone, and the values with which they meant nothing.
-_GONE = {
-    "input_length": _ANY,
-    "input_dtype": _ANY,
-    "input_dim": _ANY,
-    "batch_input_shape": _ANY,
-    "implementation": _ANY,
-    "consume_less": _ANY,
-    "forget_bias_init": _ANY,
-    "fused": _ANY,
-    "experimental_run_tf_function": _ANY,
-    "jit_compile": _ANY,
-    "is_legacy_optimizer": _ANY,
-    "use_locking": _ANY,
-    "schedule_decay": _ANY,
-    "dynamic": _ANY,
-    "trainable": _ANY,
-    "dtype": _ANY,
-    "query_shape": _ANY,
-    "key_shape": _ANY,
-    "value_shape": _ANY,
-    "softmax_robust_masking": _ANY,
-    # Of depthwise and separable convolutions, whose kernels have other names.
-    "kernel_initializer": _ANY,
-    "kernel_regularizer": _ANY,
-    "kernel_constraint": _ANY,
-    "fn": _ANY,
-    "name": _ANY,
+#: Arguments that are gone, whatever they were. The last line: of depthwise and separable
+#: convolutions, whose kernels have other names.
+_GONE = """
+    input_length input_dtype input_dim batch_input_shape implementation consume_less
+    forget_bias_init fused experimental_run_tf_function jit_compile is_legacy_optimizer
+    use_locking schedule_decay dynamic trainable dtype query_shape key_shape value_shape
+    softmax_robust_masking fn name
+    kernel_initializer kernel_regularizer kernel_constraint
+"""
+#: Others that are gone, and the values with which they meant nothing.
+_GONE_WHERE = {
     "groups": (1,),
     "time_major": (False,),
     "num_kernels": (1,),
@@ -249,8 +231,7 @@ def _means_nothing(key: str, value: Any, config: dict[str, Any], cls: type) -> b
     if key in ("batch_input_shape", "input_dim") and hasattr(cls, "call"):
         # The old way to say the shape of the input; the layer still takes the first.
         return key == "input_dim" or value is None
-    meaningless = _GONE.get(key, ())
-    return meaningless is _ANY or any(value == x for x in meaningless)  # type: ignore[union-attr]
+    return key in _GONE.split() or any(value == x for x in _GONE_WHERE.get(key, ()))
 
 
 def _join_sizes(config: dict[str, Any]) -> None:

@@ -6,82 +6,46 @@ import json
 from typing import Any
 
 from keraslite.core.errors import describe, short
+from keraslite.core.naming import to_snake_case
+
+
+def _named(module: str, functions: str) -> dict[str, str]:
+    """Functions of a module of TensorFlow whose names are those of the classes of ops."""
+    return {
+        f"{module}.{name}": "".join(map(str.capitalize, name.split("_")))
+        for name in functions.split()
+    }
+
 
 _ELEMENTWISE = {
-    "math.tanh": "Tanh",
-    "math.exp": "Exp",
-    "math.expm1": "Expm1",
-    "math.log": "Log",
-    "math.log1p": "Log1p",
-    "math.sqrt": "Sqrt",
-    "math.rsqrt": "Rsqrt",
-    "math.square": "Square",
+    **_named("math", "tanh exp expm1 log log1p sqrt rsqrt square negative reciprocal sign"),
+    **_named("math", "round floor ceil sin cos tan erf sigmoid softplus logical_not"),
+    **_named("nn", "sigmoid elu selu silu softplus softsign"),
     "math.abs": "Absolute",
-    "math.negative": "Negative",
-    "math.reciprocal": "Reciprocal",
-    "math.sign": "Sign",
-    "math.round": "Round",
-    "math.floor": "Floor",
-    "math.ceil": "Ceil",
-    "math.sin": "Sin",
-    "math.cos": "Cos",
-    "math.tan": "Tan",
-    "math.erf": "Erf",
-    "math.sigmoid": "Sigmoid",
-    "math.softplus": "Softplus",
-    "math.logical_not": "LogicalNot",
-    "nn.sigmoid": "Sigmoid",
-    "nn.elu": "Elu",
-    "nn.selu": "Selu",
-    "nn.silu": "Silu",
-    "nn.softplus": "Softplus",
-    "nn.softsign": "Softsign",
     "identity": "Copy",
     "zeros_like": "ZerosLike",
     "ones_like": "OnesLike",
 }
 _BINARY = {
+    **_named("math", "add subtract multiply divide_no_nan maximum minimum greater"),
+    **_named("math", "greater_equal less less_equal equal not_equal logical_and logical_or"),
     "__operators__.add": "Add",
-    "math.add": "Add",
-    "math.subtract": "Subtract",
-    "math.multiply": "Multiply",
     "math.truediv": "TrueDivide",
     "math.divide": "TrueDivide",
-    "math.divide_no_nan": "DivideNoNan",
     "math.floordiv": "FloorDivide",
     "floor_div": "FloorDivide",
     "math.floormod": "Mod",
     "math.pow": "Power",
-    "math.maximum": "Maximum",
-    "math.minimum": "Minimum",
-    "math.greater": "Greater",
-    "math.greater_equal": "GreaterEqual",
-    "math.less": "Less",
-    "math.less_equal": "LessEqual",
-    "math.equal": "Equal",
-    "math.not_equal": "NotEqual",
-    "math.logical_and": "LogicalAnd",
-    "math.logical_or": "LogicalOr",
 }
-_REDUCTIONS = {
-    "mean": "Mean",
-    "sum": "Sum",
-    "max": "Max",
-    "min": "Min",
-    "prod": "Prod",
-    "std": "Std",
-    "variance": "Var",
-    "any": "Any",
-    "all": "All",
-    "logsumexp": "Logsumexp",
-}
+_REDUCTIONS = _named("math", "mean sum max min prod std any all logsumexp")
+_REDUCTIONS["math.variance"] = "Var"
 #: Function of TensorFlow -> class of the op, and what each argument of the function, in its
 #: order, is for the op; `=` and a value: what it is where the graph does not say.
 _FUNCTIONS: dict[str, tuple[str, str]] = {
     **{name: (op, "x:x") for name, op in _ELEMENTWISE.items()},
     **{name: (op, "x:x1 y:x2") for name, op in _BINARY.items()},
     **{
-        f"math.reduce_{name}": (op, "input_tensor:x axis:axis keepdims:keepdims")
+        name.replace(".", ".reduce_"): (op, "input_tensor:x axis:axis keepdims:keepdims")
         for name, op in _REDUCTIONS.items()
     },
     "stop_gradient": ("StopGradient", "input:variable"),
@@ -135,6 +99,12 @@ _WORDS = ("padding", "mode")
 #: What an argument says that the op has not, where it changes nothing.
 _NEUTRAL = (None, False, 0)
 
+
+def _in_snake_case(prefix: str, operations: str) -> dict[str, str]:
+    """Operations whose functions have the same name."""
+    return {name: prefix + to_snake_case(name) for name in operations.split()}
+
+
 #: Operation of a `TensorFlowOpLayer`, of TensorFlow 2.0 to 2.3 -> function.
 _OPERATIONS = {
     "Add": "math.add",
@@ -151,27 +121,17 @@ _OPERATIONS = {
     "BatchMatMulV2": "linalg.matmul",
     "ConcatV2": "concat",
     "Pack": "stack",
-    "Cast": "cast",
     "GatherV2": "gather",
     "SelectV2": "where",
     "PadV2": "pad",
     "Prod": "math.reduce_prod",
     "ReverseV2": "reverse",
-    "ExpandDims": "expand_dims",
-    "BroadcastTo": "broadcast_to",
     "StridedSlice": "__operators__.getitem",
-    "GreaterEqual": "math.greater_equal",
-    "LessEqual": "math.less_equal",
-    "LogicalAnd": "math.logical_and",
-    "LogicalNot": "math.logical_not",
-    **{name: f"math.{name.lower()}" for name in ("Pow", "Maximum", "Minimum", "Greater", "Less")},
-    **{name: f"nn.{name.lower()}" for name in ("Relu", "Relu6", "Softmax", "Elu", "Selu")},
-    **{name: f"math.reduce_{name.lower()}" for name in ("Mean", "Sum", "Max", "Min", "Any", "All")},
-    **{
-        name: f"math.{name.lower()}"
-        for name in ("Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Rsqrt", "Square", "Abs", "Softplus")
-    },
-    **{name: name.lower() for name in ("Reshape", "Transpose", "Squeeze", "Tile", "Pad")},
+    **_in_snake_case("", "Cast ExpandDims BroadcastTo Reshape Transpose Squeeze Tile Pad"),
+    **_in_snake_case("math.", "Pow Maximum Minimum Greater GreaterEqual Less LessEqual LogicalAnd"),
+    **_in_snake_case("math.", "LogicalNot Sigmoid Tanh Exp Log Sqrt Rsqrt Square Abs Softplus"),
+    **_in_snake_case("math.reduce_", "Mean Sum Max Min Any All"),
+    **_in_snake_case("nn.", "Relu Relu6 Softmax Elu Selu"),
 }
 #: Attribute of such an operation -> argument of the function.
 _ATTRIBUTES = {

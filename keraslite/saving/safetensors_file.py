@@ -10,11 +10,12 @@ Format: https://huggingface.co/docs/safetensors; eight bytes of length, a JSON h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from keraslite.core import dtypes
 from keraslite.core.errors import short
 from keraslite.core.naming import unique_among
-from keraslite.core.stored import Stored, new_array
+from keraslite.core.stored import Stored, filled
 from keraslite.saving import seal
 from keraslite.saving.archive import checked_json
 from keraslite.saving.errors import damaged, refused
@@ -31,6 +32,7 @@ from keraslite.saving.walk import walk
 from keraslite.saving.weights import assign_weights, own_store, own_variables
 
 _HEADER_LIMIT = 32 * 2**20
+_PIECE = 1 << 20
 _TYPES = {
     "bool": "BOOL",
     "uint8": "U8",
@@ -141,17 +143,49 @@ class _Tensor(Stored):
         self.shape = tuple(entry["shape"])
         self.dtype = dtypes.numpy_dtype(_NUMPY[entry["dtype"]])
         self._start = start + entry["data_offsets"][0]
+        self._compared: object = None  # the state of the file when its bytes fitted
 
     def _read(self) -> np.ndarray:
-        array = new_array(self.shape, self.dtype)
+        with self._reading() as fill:
+            return filled(self.shape, self.dtype, fill)
+
+    def check(self) -> None:
+        begin, stop = self._entry["data_offsets"]
+        spare = memoryview(bytearray(min(stop - begin, _PIECE)))
+        with self._reading() as fill:
+            for place in range(begin, stop, _PIECE):
+                fill(place - begin, spare[: stop - place])
+
+    def read_into(self, memory: np.ndarray) -> None:
+        with self._reading() as fill:
+            for begin in range(0, len(memory), _PIECE):
+                fill(begin, memoryview(memory[begin : begin + _PIECE]))
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Callable[[int, memoryview], None]]:
+        """A function that reads one piece after another.
+
+        All of them are compared at the end, once as long as the file is the same.
+        """
+        found = _head_sum(self._name, self._entry)
+
+        def fill(begin: int, piece: memoryview) -> None:
+            nonlocal found
+            file.seek(self._start + begin)
+            if file.readinto(piece) != len(piece):
+                raise damaged(self._path, f"tensor {short(self._name, 160)!r} is incomplete")
+            if not compared:
+                found = zlib.crc32(piece, found)
+
         with open(self._path, "rb") as file:
-            file.seek(self._start)
-            found = seal.read_into(file, _bytes(array), _head_sum(self._name, self._entry))
-        if found is None:
-            raise damaged(self._path, f"tensor {short(self._name, 160)!r} is incomplete")
-        if self._crc is not None and self._crc != found:
+            state = seal.state(file)
+            compared = self._crc is None or state == self._compared
+            yield fill
+            if state != seal.state(file):
+                raise damaged(self._path, "it changed while it was read")
+        if not compared and self._crc != found:
             raise damaged(self._path, f"the checksum of {short(self._name, 160)!r} does not fit")
-        return array
+        self._compared = state
 
 
 def read_header(path: str) -> tuple[dict[str, str], dict[str, Any]]:

@@ -89,10 +89,19 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         if checked is None:
             yield file
             return
+        before = state(file)
         with checked:
             yield checked  # type: ignore[misc]
         if checked.failed:  # perhaps a library in between took the error for its own
             raise _changed(path)
+        if state(file) != before:  # blocks are compared once and may be read again
+            raise damaged(path, "it changed while it was read")
+
+
+def state(file: IO[bytes]) -> tuple[int, ...]:
+    """Numbers that differ when an open file is another one, or was written to."""
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Part(io.RawIOBase):
@@ -114,13 +123,19 @@ class Part(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]
-        count = self._fill(self._position, view)
+        count = self.fill(self._position, view)
         self._position += count
         return count
 
-    def _fill(self, place: int, memory: memoryview) -> int:
+    def fill(self, place: int, memory: memoryview) -> int:
+        """Read what is at `place`; the count of bytes, which is less at the end."""
         self._file.seek(self._start + place)
         return self._file.readinto(memory)  # type: ignore[attr-defined]
+
+    def check(self, place: int = 0, size: int | None = None) -> None:
+        """Raise now what reading these bytes would raise; none of them is compared again then."""
+        if isinstance(self._file, Part):
+            self._file.check(self._start + place, self._size - place if size is None else size)
 
 
 class Checked(Part):
@@ -163,42 +178,38 @@ class Checked(Part):
         super().__init__(file, 0, size)
         self._path, self._table, self._block = path, table, _block_size(size)
         self._known = bytearray(len(table) // 4)  # for each block, whether it was compared
-        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._spare = memoryview(b"")
         self.failed = False
 
-    def check(self) -> None:
-        """Compare all that was not read yet."""
-        if not all(self._known) and _sums(self._file, self._size) != self._table:
+    def check(self, place: int = 0, size: int | None = None) -> None:
+        """Compare all bytes of the file, on all processors, if not all of these are known."""
+        end = self._size if size is None else place + size
+        wanted = slice(place // self._block, -(-end // self._block))
+        if not all(self._known[wanted]):
+            sums = _sums(self._file, self._size)
+            for number in range(len(self._known)):
+                four = slice(4 * number, 4 * number + 4)
+                self._known[number] |= sums[four] == self._table[four]
+        if not all(self._known[wanted]):
             raise self._failed()
-        self._known = bytearray(b"\1") * len(self._known)
 
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
-        super().close()
-
-    def _fill(self, place: int, memory: memoryview) -> int:
-        end, running = place + len(memory), []
+    def fill(self, place: int, memory: memoryview) -> int:
+        end = place + len(memory)
         for number in range(place // self._block, -(-end // self._block)) if memory else ():
             low = number * self._block
             high = min(low + self._block, self._size)
             begin, stop = max(low, place), min(high, end)
             if not self._known[number] and stop - begin < high - low:
-                self._compare(number, self._whole(low, memoryview(bytearray(high - low))))
+                # Memory that is used again: new memory takes longer than the comparison.
+                self._spare = self._spare or memoryview(bytearray(self._block))
+                self._compare(number, self._whole(low, self._spare[: high - low]))
             piece = self._whole(begin, memory[begin - place : stop - place])
-            if self._known[number]:
-                continue
-            if stop == end:
+            if not self._known[number]:
                 self._compare(number, piece)
-            else:  # while the next one is read
-                self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(1)
-                running.append(self._pool.submit(self._compare, number, piece))
-        for comparison in running:
-            comparison.result()
         return len(memory)
 
     def _whole(self, place: int, memory: memoryview) -> memoryview:
-        if super()._fill(place, memory) != len(memory):
+        if super().fill(place, memory) != len(memory):
             raise self._failed()
         return memory
 
@@ -280,28 +291,3 @@ def _sums(file: IO[bytes], size: int) -> bytes:
         return b"".join(map(of_block, starts))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         return b"".join(pool.map(of_block, starts))
-
-
-def read_into(file: IO[bytes], memory: memoryview, start: int = 0) -> int | None:
-    """Fill `memory` from a file; the CRC-32 of its bytes, None if there are fewer.
-
-    Args:
-        file: at the place to read from.
-        memory: of bytes.
-        start: the CRC-32 of what is before them.
-    """
-    if len(memory) <= _PIECE:
-        return zlib.crc32(memory, start) if _filled(file, memory) else None
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        found: concurrent.futures.Future[int] = pool.submit(int, start)
-        for begin in range(0, len(memory), _PIECE):
-            piece = memory[begin : begin + _PIECE]
-            if not _filled(file, piece):
-                return None
-            # While the next piece is read.
-            found = pool.submit(zlib.crc32, piece, found.result())
-        return found.result()
-
-
-def _filled(file: IO[bytes], memory: memoryview) -> bool:
-    return file.readinto(memory) == len(memory)  # type: ignore[attr-defined]

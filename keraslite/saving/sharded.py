@@ -157,8 +157,10 @@ def open_shards(path: str) -> Iterator[Tree]:
             # A part that a crash kept from its place is still where it began.
             first = index.with_name(f"{staged}_{name.rpartition('_')[2]}")
             where = str(first if staged and first.exists() else index.with_name(name))
+            if os.path.exists(where) and not os.path.isfile(where):
+                raise refused(str(index), f"{short(name, 120)!r} is no file")
             root = stack.enter_context(open_weights(where, where))
-            make = functools.partial(StoredArray, path=where, sealed=root.sealed)
+            make = functools.partial(StoredArray, path=where, source=root.source)
             try:
                 tree_of(root, make, tree)
             except KeyError as error:

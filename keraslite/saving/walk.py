@@ -65,16 +65,13 @@ class Snapshot(Scope):
     Args:
         root: the model.
         config: what files say of it.
-        spare: one of before that was released; its memory may be used again.
     """
 
     current: _Current[Snapshot] = _Current("snapshot")
 
-    def __init__(self, root: Any, config: Any, spare: Snapshot | None = None) -> None:
+    def __init__(self, root: Any, config: Any) -> None:
         self.root = root
         self.config = config
-        self._held: list[_Held] = []
-        self._spare = list(spare._held) if spare is not None and engine.holds_copies else []
         self.found = list(walk(root))
         self.stores = {
             id(saveable): self._copied(own_store(saveable)) for _, saveable in self.found
@@ -83,35 +80,24 @@ class Snapshot(Scope):
     def _copied(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {name: self._copied(item) for name, item in value.items()}
-        if not isinstance(value, Variable):
-            return np.array(value)
-        like = self._spare[len(self._held)] if len(self._held) < len(self._spare) else None
-        self._held.append(_Held(value, like))
-        return self._held[-1]
+        return _Held(value) if isinstance(value, Variable) else np.array(value)
 
     def release(self) -> None:
-        """Let go of what nobody reads any more, except memory for the next snapshot."""
+        """Let go of what nobody reads any more."""
         self.root = self.config = None
-        self.found, self.stores, self._spare = [], {}, []
-        if not engine.holds_copies:
-            self._held = []
+        self.found, self.stores = [], {}
 
 
 class _Held(Stored):
-    """The value of a variable at some moment.
+    """The value of a variable at some moment; not to be changed."""
 
-    Args:
-        variable: that changes later.
-        spare: one of before, whose memory is used again if it fits.
-    """
-
-    def __init__(self, variable: Variable, spare: _Held | None) -> None:
+    def __init__(self, variable: Variable) -> None:
         self.shape, self.dtype = variable.shape, dtypes.numpy_dtype(variable.dtype)
-        fits = spare is not None and (spare.shape, spare.dtype) == (self.shape, self.dtype)
-        self._value = engine.hold(variable._storage, spare._value if fits else None)
+        self._value = engine.hold(variable._storage)
 
     def _read(self) -> np.ndarray:
-        return engine.to_numpy(self._value)
+        view = engine.host_view(self._value)
+        return engine.to_numpy(self._value) if view is None else view
 
 
 def _walk(saveable: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import h5py
 
+from keraslite.backend import engine
 from keraslite.core.errors import short
 from keraslite.saving.hdf5 import open_weights, read_variables, write_variables
 from keraslite.saving.tree import leaves
@@ -40,8 +41,9 @@ def read_weights(
         source: the file.
         path: its name in messages.
         skip_mismatch: leave layers alone whose variables do not fit, with a warning.
-        new: whether the model was made for this file. If not, everything is read, which
-            takes the memory, before anything is assigned.
+        new: whether the model was made for this file. If not, everything is checked before
+            anything is assigned: engines whose variables do not stay in their place take the
+            memory for it, others read the file twice.
 
     Raises:
         ValueError: names the layers that are missing on either side, or the variable
@@ -75,11 +77,13 @@ def assign_weights(
             continue
         if skip_mismatch and (_misfits(saveable, group, where) or _lacks(saveable, group)):
             continue
-        stores.append((saveable, read_variables(group, path, getattr(root, "sealed", False))))
+        stores.append((saveable, read_variables(group, path, getattr(root, "source", None))))
     if not new:
+        # Only what is read straight into the model needs no memory beside it.
+        in_place = all(engine.host_memory(x._storage) is not None for x in model.variables)
         for _, store in stores:
             for _, array in leaves(store):
-                array.read_ahead()
+                array.check() if in_place else array.read_ahead()
     for saveable, store in stores:
         saveable.load_own_variables(store)
 

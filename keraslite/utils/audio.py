@@ -13,6 +13,8 @@ _STORED: dict[int, tuple[Any, int, int]] = {
     2: ("<i2", 0, 2**15),
     4: ("<i4", 0, 2**31),
 }
+# Samples that may be made of one.
+_STRETCH = 100
 
 
 def read_wav(path: str, sampling_rate: int | None = None) -> np.ndarray:
@@ -36,6 +38,11 @@ def read_wav(path: str, sampling_rate: int | None = None) -> np.ndarray:
             f"{path!r} must have samples of 8, 16 or 32 bits. Received: {8 * width} bits"
         )
     dtype, silence, loudest = _STORED[width]
+    if sampling_rate is not None and rate * _STRETCH < sampling_rate:
+        raise ValueError(
+            f"{path!r} has {rate:,} samples per second, which is too few to make "
+            f"{sampling_rate:,} of them: the limit is {_STRETCH} for one."
+        )
     stored = np.frombuffer(data, dtype).reshape(-1, channels).astype("float64")
     found = ((stored - silence) / loudest).astype("float32")
     return found if sampling_rate is None else resampled(found, rate, sampling_rate)

@@ -55,7 +55,7 @@ def text_dataset_from_directory(
         seed: of the orders and of the split.
         validation_split: share of the files for validation.
         subset: `"training"`, `"validation"` or `"both"`.
-        follow_links: whether links to folders are followed.
+        follow_links: whether to go where links to folders point, and out of `directory`.
         format: `"tf"` for a `PyDataset`, or `"grain"`.
         verbose: whether to print how many files there are.
 
@@ -116,7 +116,7 @@ def image_dataset_from_directory(
         validation_split: the share of images that is for validation.
         subset: `"training"`, `"validation"`, or `"both"`.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
-        follow_links: whether to go where links to folders point.
+        follow_links: whether to go where links to folders point, and out of `directory`.
         crop_to_aspect_ratio: whether to cut images to the proportions of `image_size` first,
             in place of distorting them.
         pad_to_aspect_ratio: whether to pad them instead.
@@ -209,7 +209,7 @@ def audio_dataset_from_directory(
         seed: for repeatable order and split.
         validation_split: the share of sounds that is for validation.
         subset: `"training"`, `"validation"`, or `"both"`.
-        follow_links: whether to go where links to folders point.
+        follow_links: whether to go where links to folders point, and out of `directory`.
         verbose: whether to say how many files there are.
 
     Returns:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from keraslite.config import keras_home
-from keraslite.core.errors import check_choice, short
+from keraslite.core.errors import check_choice, printable, short
 from keraslite.saving.commit import replacing
 from keraslite.utils import console
 from keraslite.utils.progbar import Progbar
 
 _LENGTHS = {64: "sha256", 32: "md5"}
+# What data sets stay below, by far; and what is left of the disk, or a hundredth of a small one.
+MOST_BYTES = 256 * 2**30
+_SPARE = 64 * 2**20
 _CHUNK = 2**18
 _TIMEOUT = 60
 
@@ -34,6 +38,7 @@ def get_file(
     force_download: bool = False,
     *,
     allow_http: bool = False,
+    max_size: int | None = MOST_BYTES,
 ) -> str:
     """The path of a file that is downloaded unless it is there.
 
@@ -55,14 +60,16 @@ def get_file(
         cache_dir: `$KERAS_HOME`, or `~/.keras`, by default.
         force_download: download it even if it is there.
         allow_http: accept `http://...`, which anyone on the way can change; `file_hash` tells.
+        max_size: bytes that the file may have, whatever the server says of it; None for as many
+            as fit on the disk, which is never filled.
 
     Returns:
         The path of the file; of the folder, `<name>_extracted`, when it is extracted.
 
     Raises:
         RuntimeError: if the download fails.
-        ValueError: if the file is not the right one, for members of an archive that no data set
-            needs, or arguments that are not understood.
+        ValueError: if the file is not the right one or is too large, for members of an archive
+            that no data set needs, or arguments that are not understood.
 
     Example:
         >>> keras.utils.get_file("mnist.npz", "https://example.org/mnist.npz", file_hash="731c...")
@@ -71,6 +78,10 @@ def get_file(
     if not origin:
         raise ValueError("get_file: `origin`, the address of the file, is needed. Received: none")
     _check_scheme(origin, allow_http)
+    if max_size is not None and (not isinstance(max_size, int) or max_size < 1):
+        raise ValueError(
+            f"get_file: `max_size` must be a positive integer or None. Received: {max_size!r:.80}"
+        )
     name = _file_name(fname, origin)
     expected = _hash_of(file_hash or md5_hash, hash_algorithm)
     folder = Path(keras_home() if cache_dir is None else cache_dir).expanduser() / cache_subdir
@@ -81,7 +92,7 @@ def get_file(
     path = folder / (f"{name}_archive" if extract and plain else name)
     downloaded = force_download or not _is_right(path, expected)
     if downloaded:
-        _download(origin, path, expected, allow_http)
+        _download(origin, path, expected, allow_http, max_size)
     if not extract:
         return str(path)
     target = folder / (name if plain else f"{stem}_extracted")
@@ -143,11 +154,22 @@ def _is_right(path: Path, expected: tuple[str, str] | None) -> bool:
     return found == expected[1]
 
 
-def _download(origin: str, path: Path, expected: tuple[str, str] | None, http: bool) -> None:
+def _download(
+    origin: str,
+    path: Path,
+    expected: tuple[str, str] | None,
+    allow_http: bool,
+    max_size: int | None,
+) -> None:
     console.say(f"Downloading data from {origin}")
     digest = hashlib.new(expected[0]) if expected else None
     with replacing(path) as file:
-        for chunk in _chunks(origin, http):
+
+        def check(size: int) -> None:
+            _check_size(origin, size, size - file.tell(), path.parent, max_size)
+
+        for chunk in _chunks(origin, allow_http, check):
+            check(file.tell() + len(chunk))
             file.write(chunk)
             if digest is not None:
                 digest.update(chunk)
@@ -161,13 +183,40 @@ def _download(origin: str, path: Path, expected: tuple[str, str] | None, http: b
             )
 
 
-def _chunks(origin: str, allow_http: bool) -> Iterator[bytes]:
-    """The bytes of a file; all of them, or an error that is none of the disk's."""
+def _check_size(origin: str, size: int, more: int, folder: Path, most: int | None) -> None:
+    """Raise for a file of `size` bytes, of which `more` are not in the folder yet."""
+    if most is not None and size > most:
+        why = f"the limit, `max_size`, is {most:,}. Pass a greater one if it should be so large"
+    else:
+        room = room_in(folder)
+        if more <= room:
+            return
+        why = f"{str(folder)!r} has room for no more than {room:,}"
+    raise ValueError(
+        short(
+            f"get_file: {short(origin, 200)!r} was not downloaded: it has {size:,} bytes or more, "
+            f"and {why}. Nothing was kept."
+        )
+    )
+
+
+def room_in(folder: Path) -> int:
+    """How many bytes may be written to a folder so that its disk is not filled."""
+    total, _, free = shutil.disk_usage(folder)
+    return max(free - min(_SPARE, total // 100), 0)
+
+
+def _chunks(origin: str, allow_http: bool, check: Callable[[int], None]) -> Iterator[bytes]:
+    """The bytes of a file; all of them, or an error that is none of the disk's.
+
+    `check` is given the size first, where it is known.
+    """
     import http.client
 
     try:
         source, size = _opened(origin, allow_http)
         with source:
+            check(size or 0)
             bar = Progbar(size, verbose=int(console.is_live()), unit_name="byte")
             got = 0
             while chunk := source.read(_CHUNK):
@@ -201,11 +250,13 @@ def _opened(origin: str, allow_http: bool) -> tuple[IO[bytes], int | None]:
 
     opener = urllib.request.build_opener(Redirected)
     response = opener.open(origin, timeout=_TIMEOUT)
-    length = response.headers.get("Content-Length", "")
-    return response, int(length) if length.isdigit() else None
+    return response, response.length
 
 
 def _failed(origin: str, why: str) -> RuntimeError:
     return RuntimeError(
-        short(f"get_file: downloading {short(origin, 200)!r} failed: {why}. Nothing was kept.")
+        short(
+            f"get_file: downloading {short(origin, 200)!r} failed: {printable(why)}. "
+            "Nothing was kept."
+        )
     )

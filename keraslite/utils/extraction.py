@@ -15,11 +15,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, NamedTuple
 
 from keraslite.core.errors import check_choice, short
+from keraslite.saving.archive import directory_size
+from keraslite.utils.downloads import room_in
 
 FORMATS = ("tar", "zip")
 # What an honest archive stays below, by far: members, and bytes for each byte of the archive.
 MOST_MEMBERS = 1_000_000
 _RATIO, _SLACK = 200, 256 * 2**20
+_DIRECTORY = 128 * 2**20
 _LONGEST, _PART, _DEEPEST = 1000, 255, 100
 _EXTENSION = 2**16
 _DAMAGE = (
@@ -29,7 +32,15 @@ _DAMAGE = (
     LZMAError,
     EOFError,
     NotImplementedError,
+    # What the libraries raise for headers of other kinds.
+    ArithmeticError,
+    LookupError,
+    ValueError,
 )
+
+
+class _RefusedError(ValueError):
+    """What is said of an archive that has more than it should."""
 
 
 class _Member(NamedTuple):
@@ -73,8 +84,12 @@ def extract_archive(
         fresh.mkdir()
         try:
             _unpack(path, _MEMBERS[kind](path), fresh)
-        except _DAMAGE as error:
-            raise _refused(path, f"it is damaged ({error})") from error
+        except _RefusedError:
+            raise
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk; others are about compressed data
+            raise _refused(path, f"it is damaged ({short(str(error), 120)})") from error
         if target.exists():
             target.rename(Path(folder) / "old")
         fresh.rename(target)
@@ -82,7 +97,7 @@ def extract_archive(
 
 def _unpack(path: Path, members: Iterator[_Member], folder: Path) -> None:
     stored = path.stat().st_size
-    most = min(_RATIO * stored + _SLACK, shutil.disk_usage(folder).free)
+    most = min(_RATIO * stored + _SLACK, room_in(folder))
     total = 0
     with contextlib.closing(members):
         for count, member in enumerate(members, 1):
@@ -113,6 +128,8 @@ def _checked_name(path: Path, name: str) -> PurePosixPath:
     leads_out = posix.is_absolute() or windows.anchor or ".." in {*posix.parts, *windows.parts}
     if leads_out or "\0" in name:
         raise _refused(path, f"its member {short(name, 120)!r} points out of the folder")
+    if any(c < " " or c == "\x7f" for c in name):
+        raise _refused(path, f"its member {short(name, 120)!r} has control characters")
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in posix.parts]
     if sum(sizes) > _LONGEST or max(sizes, default=0) > _PART or len(sizes) > _DEEPEST:
         raise _refused(path, f"the name of its member {short(name, 120)!r} is too long")
@@ -143,6 +160,8 @@ def _is_tar(path: Path) -> bool:
         tarfile.open(path, tarinfo=_TarMember).close()
     except tarfile.TarError:
         return False
+    except ValueError:
+        pass  # One it is, but no good one.
     return True
 
 
@@ -158,9 +177,16 @@ def _of_tar(path: Path) -> Iterator[_Member]:
                 return archive.extractfile(member)
 
             yield _Member(member.name, member.isdir(), member.size, opened)
+        for _ in range(_SLACK // 2**20):  # What compressed it checks its sums at the very end.
+            if not archive.fileobj.read(2**20):  # type: ignore[union-attr]
+                break
 
 
 def _of_zip(path: Path) -> Iterator[_Member]:
+    listed, stored = directory_size(path), path.stat().st_size
+    # Of an honest archive even empty members have headers elsewhere, nearly as long.
+    if listed > min(_DIRECTORY, stored * 3 // 4 + 2**16):
+        raise _refused(path, f"its list of members takes {listed:,} bytes, of {stored:,}")
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             # The upper half says what kind of file this was on Unix; 0 where it says nothing.
@@ -177,8 +203,8 @@ def _of_zip(path: Path) -> Iterator[_Member]:
             yield _Member(member.filename, member.is_dir(), member.file_size, opened)
 
 
-def _refused(path: Path, why: str) -> ValueError:
-    return ValueError(
+def _refused(path: Path, why: str) -> _RefusedError:
+    return _RefusedError(
         short(f"The archive {short(str(path), 200)!r} was not extracted: {why}. Nothing was kept.")
     )
 

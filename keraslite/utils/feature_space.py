@@ -59,6 +59,9 @@ class FeatureSpace(DataLayer):
         (1, 4)
     """
 
+    # What joins the columns is made when they have been adapted.
+    _locks = False
+
     def __init__(
         self,
         features: Mapping[str, Any],

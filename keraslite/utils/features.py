@@ -28,7 +28,8 @@ class _Part:
     """Something that the config of a feature space describes."""
 
     def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The constructor's arguments."""
+        return dict(vars(self))
 
     def described(self) -> dict[str, Any]:
         name = type(self).__name__
@@ -59,14 +60,6 @@ class Cross(_Part):
         """The names of the features, joined."""
         return "_X_".join(self.feature_names)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "feature_names": self.feature_names,
-            "crossing_dim": self.crossing_dim,
-            "output_mode": self.output_mode,
-        }
-
 
 class Feature(_Part):
     """One column: its dtype, the layer that prepares it, and the form it gets at the end."""
@@ -82,11 +75,7 @@ class Feature(_Part):
         preprocessor = serialize_keras_object(self.preprocessor)
         if type(self.preprocessor) is TFDIdentity:
             preprocessor.update(module=_MODULE, registered_name="TFDIdentity")
-        return {
-            "dtype": self.dtype,
-            "preprocessor": preprocessor,
-            "output_mode": self.output_mode,
-        }
+        return {**super().get_config(), "preprocessor": preprocessor}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Feature:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keraslite.core.errors import check_choice
+from keraslite.core.errors import check_choice, short
 from keraslite.utils.datasets import Batches
 
 
@@ -121,7 +121,7 @@ def index_directory(
         labels: `"inferred"`, None, or a list.
         extensions: in lower case, with the dot.
         class_names: the folders, in the order of the labels.
-        follow_links: whether links to folders are followed.
+        follow_links: whether links to folders are followed, and out of the directory.
         verbose: whether to print how many files there are.
     """
     root = Path(directory)
@@ -135,11 +135,11 @@ def index_directory(
                     f"`class_names` names folders that are not in {str(root)!r}: {unknown[:5]}."
                 )
             names = list(class_names)
-        of_class = [files_below(root / name, extensions, follow_links) for name in names]
+        of_class = [files_below(root / name, extensions, follow_links, root) for name in names]
         paths = [path for files in of_class for path in files]
         found = np.repeat(np.arange(len(names), dtype="int32"), [len(files) for files in of_class])
     else:
-        paths = files_below(root, extensions, follow_links)
+        paths = files_below(root, extensions, follow_links, root)
         found, names = np.zeros(len(paths), "int32"), []
     if labels is not None and not isinstance(labels, str):
         found = np.asarray(labels)
@@ -159,15 +159,50 @@ def index_directory(
     return paths, found, names
 
 
-def files_below(folder: Path, extensions: tuple[str, ...], follow_links: bool) -> list[str]:
-    """Paths of the files with these extensions, by folder and name."""
-    found = (
-        (at, name)
-        for at, _, names in os.walk(folder, followlinks=follow_links)
-        for name in names
-        if name.lower().endswith(extensions)
-    )
+def files_below(
+    folder: Path, extensions: tuple[str, ...], follow_links: bool, root: str | os.PathLike[str]
+) -> list[str]:
+    """Paths of the files with these extensions, by folder and name.
+
+    Args:
+        folder: to search, with those in it.
+        extensions: in lower case, with the dot.
+        follow_links: whether links to folders are followed, and links may lead out of `root`.
+        root: that the user gave.
+
+    Raises:
+        ValueError: for a link out of `root`, unless links are followed, and for pipes and devices.
+    """
+    if not follow_links:
+        _check_inside(folder, root)
+    found = []
+    for at, entry in _entries(folder, follow_links):
+        if not entry.name.lower().endswith(extensions):
+            continue
+        if entry.is_symlink():
+            if not follow_links:
+                _check_inside(entry.path, root)
+        elif not entry.is_file():
+            raise ValueError(f"{short(entry.path, 400)!r} is a pipe or a device, and no file.")
+        found.append((at, entry.name))
     return [os.path.join(at, name) for at, name in sorted(found)]
+
+
+def _entries(folder: Path, follow_links: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Whatever is no folder below one, with the folder that it is in."""
+    for at, _, _ in os.walk(folder, followlinks=follow_links):
+        with os.scandir(at) as entries:
+            yield from ((at, entry) for entry in entries if not entry.is_dir())
+
+
+def _check_inside(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> None:
+    real = os.path.realpath(path)
+    if not Path(real).is_relative_to(os.path.realpath(root)):
+        raise ValueError(
+            f"{short(os.fspath(path), 160)!r} is a link that leads out of "
+            f"{short(os.fspath(root), 120)!r}, to {short(real, 120)!r}. If you trust who made "
+            "this folder, pass `follow_links=True`."
+        )
 
 
 def encode_labels(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray | None:

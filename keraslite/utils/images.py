@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keraslite.config import floatx, standardize_data_format
-from keraslite.core.errors import check_choice
+from keraslite.core.errors import check_choice, short
 
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
@@ -126,7 +126,7 @@ def load_img(
     Raises:
         ImportError: without Pillow.
         TypeError: if `path` is neither.
-        ValueError: for options that do not exist.
+        ValueError: for options that do not exist, and for PostScript.
     """
     image = _pillow()
     check_choice("utils.load_img: ", MODES, color_mode=color_mode)
@@ -139,6 +139,11 @@ def load_img(
     else:
         raise TypeError(
             f"utils.load_img: `path` must be a path or an io.BytesIO. Received: {type(path)}"
+        )
+    if found.format == "EPS":
+        raise ValueError(
+            f"utils.load_img: {short(repr(path), 300)} is a PostScript program, whatever its name "
+            "says. Convert it to an image first, if you trust who made it."
         )
     deep = found.mode in ("I;16", "I", "I;16B")
     if found.mode != MODES[color_mode] and not (color_mode == "grayscale" and deep):

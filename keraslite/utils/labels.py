@@ -47,7 +47,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
         axis: along which the norm is taken.
         order: of the norm.
     """
-    if engine.is_tensor(x):
+    if not isinstance(x, np.ndarray):
         return ops.normalize(x, axis=axis, order=order)
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1

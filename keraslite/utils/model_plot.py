@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from keraslite.core.configurable import shared_arguments
 from keraslite.core.errors import describe, unexpected_arguments
 from keraslite.core.function import Function
 from keraslite.core.graph import Node
 from keraslite.core.op import OpCall
 from keraslite.core.op_entries import class_name
+from keraslite.core.optional import required
 from keraslite.layers.input_layer import InputLayer
 from keraslite.layers.layer import Layer
 from keraslite.utils.summary import graph_of
@@ -70,13 +72,7 @@ def model_to_dot(
     if kwargs:
         valid = [n for n in model_to_dot.__annotations__ if n not in ("kwargs", "return")]
         raise ValueError(str(unexpected_arguments("model_to_dot", kwargs, valid)))
-    try:
-        import pydot
-    except ImportError as error:
-        raise ImportError(
-            "`plot_model` and `model_to_dot` need pydot, which is not installed. Run "
-            '`pip install "keraslite[plot]"`.'
-        ) from error
+    pydot = required("pydot", "`plot_model` and `model_to_dot` need pydot", '"keraslite[plot]"')
     if not isinstance(model, Layer):
         raise TypeError(f"`model` must be a model. Received: {describe(model)}")
     if not model.built:
@@ -136,19 +132,7 @@ def plot_model(
     Example:
         >>> keras.utils.plot_model(model, "model.svg", show_shapes=True, show_layer_names=True)
     """
-    dot = model_to_dot(
-        model,
-        show_shapes=show_shapes,
-        show_dtype=show_dtype,
-        show_layer_names=show_layer_names,
-        rankdir=rankdir,
-        expand_nested=expand_nested,
-        dpi=dpi,
-        show_layer_activations=show_layer_activations,
-        show_trainable=show_trainable,
-        splines=splines,
-        **kwargs,
-    )
+    dot = model_to_dot(**shared_arguments(model_to_dot, locals()))
     path = os.fspath(to_file)
     ending = os.path.splitext(path)[1].lstrip(".").lower() or "png"
     if ending == "dot":

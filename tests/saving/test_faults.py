@@ -48,6 +48,74 @@ def test_a_damaged_file_changes_no_weights(tmp_path: Path, name: str) -> None:
     assert faults.same(faults.content(other), faults.content(faults.model(7.0)))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors", "m.keras", "m.weights.json"])
+def test_large_arrays(tmp_path: Path, name: str, dtype: str) -> None:
+    """Of many pieces: each loads exactly, into models old and new, or not at all."""
+
+    def made(value: float) -> keras.Model:
+        layers = [keras.layers.Dense(n, dtype=dtype) for n in (1531, 1531, 5)]
+        model = keras.Sequential([keras.Input((1531,)), *layers])
+        numbers = np.random.default_rng(0)
+        for variable in model.variables:
+            variable.assign(numbers.normal(value, size=variable.shape).astype("float32"))
+        return model
+
+    def content(model: keras.Model) -> list[np.ndarray]:
+        return [keras.ops.convert_to_numpy(keras.ops.cast(v, "float32")) for v in model.variables]
+
+    path = tmp_path / name
+    expected = made(3.0)
+    if name.endswith(".json"):
+        expected.save_weights(path, max_shard_size=10 / 2**10)
+    else:
+        faults.save(expected, path)
+    other = made(7.0)
+    other.load_weights(path)
+    found = [other] if ".weights." in name else [other, keras.saving.load_model(path)]
+    for model in found:
+        for a, b in zip(content(model), content(expected), strict=True):
+            np.testing.assert_array_equal(a, b)
+    file = max(tmp_path.iterdir(), key=lambda file: file.stat().st_size)
+    data = bytearray(file.read_bytes())
+    before = content(made(7.0))
+    for place in (len(data) // 9, 2 * len(data) // 3):
+        data[place] ^= 1
+        file.write_bytes(data)
+        data[place] ^= 1
+        other = made(7.0)
+        with pytest.raises(ValueError, match="damaged"):
+            other.load_weights(path)
+        for a, b in zip(content(other), before, strict=True):
+            np.testing.assert_array_equal(a, b)
+        if ".weights." not in name:
+            with pytest.raises(ValueError, match="damaged"):
+                keras.saving.load_model(path)
+
+
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors"])
+def test_a_file_that_changes_while_it_is_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, made = tmp_path / name, faults.model(3.0)
+    faults.save(made, path)
+    place = path.read_bytes().rindex(made.variables[0].numpy().tobytes())
+    assign = keras.Variable.assign
+
+    def changing(self: keras.Variable, value: object) -> object:
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(b"other")
+        os.utime(path, ns=(1, 1))
+        return assign(self, value)
+
+    monkeypatch.setattr(keras.Variable, "assign", changing)
+    if engine.host_memory(made.variables[0]._storage) is None:
+        pytest.skip("the file is read once")
+    with pytest.raises(ValueError, match="damaged"):
+        made.load_weights(path)
+
+
 @pytest.mark.skipif(engine.capabilities.trainable, reason="one engine is enough")
 def test_kills_leave_the_old_file_or_the_new_one() -> None:
     """At the steps of each save, and at random moments; one process forks them all.
@@ -188,10 +256,9 @@ def test_a_snapshot_outlives_the_steps_after_it(jit: str | bool) -> None:
         stores = [own_store(saveable) for _, saveable in walk(model)]
         return [np.array(value) for store in stores for value in store.values()]
 
-    spare = None
     for _ in range(2):
         expected = state()
-        snapshot = Snapshot(model, {}, spare)
+        snapshot = Snapshot(model, {})
         model.fit(x, y, batch_size=4, verbose=0)
         model.trainable_variables[-1].assign_add(np.ones(3, "float32"))
         with snapshot:
@@ -199,7 +266,34 @@ def test_a_snapshot_outlives_the_steps_after_it(jit: str | bool) -> None:
                 np.testing.assert_array_equal(held, value)
         assert not np.array_equal(state()[0], expected[0])
         snapshot.release()
-        spare = snapshot
+
+
+@pytest.mark.skipif(not engine.capabilities.trainable, reason="trains")
+def test_training_goes_on_while_a_file_is_written(tmp_path: Path) -> None:
+    size = 192
+    model = keras.Sequential([keras.Input((size,)), *(keras.layers.Dense(size) for _ in range(6))])
+    model.compile("adam", "mse")
+    x = np.ones((8, size), "float32")
+    model.train_on_batch(x, x)
+    for turn in range(4):
+        variables = [*model.variables, *model.optimizer.variables]
+        expected = [v.numpy() for v in variables]
+        # Others may look into the memory of the weights, which then stays where it is.
+        views = [engine.host_view(v.value) for v in variables] if turn == 3 else []
+        saving = model.save(tmp_path / "m.keras", asynchronous=True)
+        model.train_on_batch(x, x)
+        while not saving.done:
+            model.train_on_batch(x, x)
+        saving.join()
+        assert not any(map(np.array_equal, model.get_weights(), expected))
+        assert all(view is None or np.isfinite(view).all() for view in views)
+        found = keras.saving.load_model(tmp_path / "m.keras")
+        for value, wanted in zip(
+            [*found.variables, *found.optimizer.variables], expected, strict=True
+        ):
+            np.testing.assert_array_equal(value.numpy(), wanted)
+        if turn == 1:
+            model = found  # whose memory came from a file
 
 
 def test_errors_of_background_saves_surface(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import http.server
+import itertools
 import pathlib
 import threading
 from collections.abc import Callable, Iterator
@@ -12,13 +14,16 @@ from typing import Any
 
 import pytest
 
-from keraslite.utils import extraction, get_file
+from keraslite.utils import downloads, extraction, get_file
 from tests.saving.attacks.data_archives import DATA, tar_of, zip_of
 
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
 
 
 _ELSEWHERE = {"/to-data": "/data.bin", "/to-ftp": "ftp://[::1]/x", "/to-file": "file:///etc/hosts"}
+
+# What the server says of the size of an endless file.
+_SIZES = {"/endless": None, "/large": str(2**50), "/small": "100", "/strange": "\u00b2" * 5000}
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -31,6 +36,17 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "5000")
             self.end_headers()
             self.wfile.write(b"x" * 100)
+        elif self.path in _SIZES:
+            self.send_response(200)
+            if (said := _SIZES[self.path]) is not None:
+                self.send_header("Content-Length", said)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the other end may leave
+                for _ in range(200):
+                    self.wfile.write(bytes(2**18))
+        elif self.path == "/words":
+            self.send_response(404, "\x1b]0;x\x07")
+            self.end_headers()
         elif self.path.startswith("/to"):
             self.send_response(302)
             self.send_header("Location", _ELSEWHERE[self.path])
@@ -136,6 +152,13 @@ def test_archives(
         ("data.bin", {"file_hash": MD5, "hash_algorithm": "sha256"}, ValueError, "64 hexa"),
         ("data.bin", {"hash_algorithm": "sha1"}, ValueError, "must be one of"),
         ("data.bin", {"allow_http": False}, ValueError, "not encrypted.*allow_http"),
+        ("data.bin", {"max_size": 8999}, ValueError, "9,000 bytes or more.*`max_size`, is 8,999"),
+        ("endless", {"max_size": 2**20}, ValueError, "bytes or more.*`max_size`"),
+        ("strange", {"max_size": 2**20}, ValueError, "bytes or more.*`max_size`"),
+        ("large", {}, ValueError, "1,125,899,906,842,624 bytes or more.*`max_size`"),
+        ("large", {"max_size": None}, ValueError, "has room for no more than"),
+        ("data.bin", {"max_size": 0}, ValueError, "a positive integer or None"),
+        ("words", {}, RuntimeError, r"404: \\x1b]0;x\\x07"),
     ],
 )
 def test_nothing_is_kept_of_a_failure(
@@ -144,6 +167,21 @@ def test_nothing_is_kept_of_a_failure(
     with pytest.raises(error, match=words):
         get("x", path, **options)
     assert not files(tmp_path)
+
+
+def test_the_disk_is_never_filled(
+    get: Callable, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = itertools.count(2**30, -(2**18))  # of a disk that others write to
+    usage = lambda folder: (2**40, 0, next(left))  # noqa: E731
+    monkeypatch.setattr(downloads.shutil, "disk_usage", usage)
+    monkeypatch.setattr(downloads, "_SPARE", 2**30 - 2**21)
+    with pytest.raises(ValueError, match="has room for no more than"):
+        get("x", "endless", max_size=None)
+    assert not files(tmp_path)
+    monkeypatch.undo()
+    assert get("x", "small", max_size=100).stat().st_size == 100
+    assert get("y", "data.bin", max_size=9000).read_bytes() == DATA
 
 
 @pytest.mark.parametrize(

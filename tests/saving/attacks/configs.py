@@ -177,6 +177,23 @@ def forms(canary: Path) -> dict[str, Form]:
             )
             for slow in (slow, "(a|a)*b", "a*a*a*b", "(?=a)", "(a)\\1", "a?" * 30, "a" * 10_000)
         },
+        many_patterns=_object(
+            "keras.optimizers", "Muon", {"exclude_layers": [f"a{i}" for i in range(20_000)]}
+        ),
+        many_optimizers=_object(
+            "keras.optimizers",
+            "MultiOptimizer",
+            {
+                "optimizer_map": _object(
+                    "keras.optimizers",
+                    "OptimizerMap",
+                    {
+                        "default_optimizer": optimizer,
+                        "optimizer_map": {f"a{i}": optimizer for i in range(1_000)},
+                    },
+                )
+            },
+        ),
         groups=_object(
             "keras.optimizers",
             "SGD",
@@ -284,6 +301,7 @@ def forms(canary: Path) -> dict[str, Form]:
         registered=_object(None, long, {}, long),
         function=_function(long),
         argument=_layer("Dense", units=2, **{long: 1}),
+        arguments=_layer("Dense", units=2, **{f"a{i}": 1 for i in range(40_000)}),
         units=_layer("Dense", units=long),
         activation=_layer("Dense", units=2, activation=long),
         name=_object("keras.layers", "Dense", {"units": -1, "name": long}),

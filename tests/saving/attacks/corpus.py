@@ -6,13 +6,15 @@ import contextlib
 import functools
 import io
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keraslite as keras
 from keraslite.saving.inspect import inspect_file
-from tests.saving.attacks import data_archives
+from tests.saving.attacks import data_archives, data_backups, data_folders
 from tests.saving.attacks.configs import PLACES, forms, sequential
 from tests.saving.attacks.files import (
     ARCHIVES,
@@ -140,6 +142,15 @@ def _sharded() -> Attempts:
         if "checksum" not in name:
             yield Attempt(name, make)
 
+    def pipe(world: World) -> Any:
+        index, part = world.folder / "bad.weights.json", world.folder / "bad_00001.weights.h5"
+        part.unlink(missing_ok=True)
+        os.mkfifo(part)
+        index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": [part.name]}}))
+        return lambda: world.model.load_weights(index), (part, index)
+
+    yield Attempt("A23 a pipe", pipe)
+
 
 # Descriptions ------------------------------------------------------------------------------
 
@@ -207,6 +218,48 @@ def _downloads() -> Attempts:
         yield Attempt(name, make)
 
 
+def _folders() -> Attempts:
+    for name, (change, load) in (data_folders.HOSTILE | data_folders.HARMLESS).items():
+
+        def make(world: World, change: Any = change, load: Any = load) -> Any:
+            folder = _fresh(world, "bad.folder")
+            (folder / "a").mkdir()
+            (folder / "a" / "0.txt").write_text("good")
+            change(folder, world.guard.canary)
+            return functools.partial(data_folders.read, folder, load), (folder,)
+
+        yield Attempt(name, make, name in data_folders.HOSTILE)
+
+
+def _backups() -> Attempts:
+    bad = {name: data_backups.sealed(data) for name, data in data_backups.SEALED.items()}
+    mutants = data_backups.mutants()
+    for name, content in (bad | data_backups.DAMAGED | mutants).items():
+
+        def make(world: World, content: bytes = content) -> Any:
+            folder = _fresh(world, "bad.backup")
+            file = folder / "backup-00000001.npz"
+            file.write_bytes(content)
+            return functools.partial(data_backups.restore, folder), (file, folder)
+
+        yield Attempt(name, make, name not in mutants)
+    for name, add in data_backups.BESIDE.items():
+
+        def make(world: World, add: Any = add) -> Any:
+            folder = _fresh(world, "bad.backup")
+            add(folder, world.guard.canary)
+            return functools.partial(data_backups.restore, folder), (folder,)
+
+        yield Attempt(name, make, must_fail=False)
+
+
+def _fresh(world: World, name: str) -> Path:
+    folder = world.folder / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
 _unset = functools.partial(keras.saving.deserialize_keras_object, safe_mode=None)
 
 #: Loader -> its attempts.
@@ -254,6 +307,8 @@ LOADERS: dict[str, Callable[[], Attempts]] = {
     "from_config": lambda: _door(_from_config, unset=True),
     "from_json": lambda: _door(lambda form: keras.models.model_from_json(json.dumps(form))),
     "get_file": _downloads,
+    "folders": _folders,
+    "backups": _backups,
 }
 #: No engine takes part in these.
-OF_NO_ENGINE = ("editor", "inspect", "get_file")
+OF_NO_ENGINE = ("editor", "inspect", "get_file", "folders", "backups")

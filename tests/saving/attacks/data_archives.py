@@ -60,9 +60,9 @@ def _special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
     return info
 
 
-def _zip_link(name: str) -> zipfile.ZipInfo:
+def _zip_special(name: str, kind: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
-    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    info.create_system, info.external_attr = 3, (kind | 0o777) << 16
     return info
 
 
@@ -86,6 +86,31 @@ def _zip_claimed() -> bytes:
     return bytes(data)
 
 
+def zip_crowded(number: int = 10**6) -> bytes:
+    """One member, listed so often."""
+    header = struct.pack("<4s5H3L2H", b"PK\3\4", 20, *[0] * 7, 1, 0) + b"a"
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *[0] * 7, 1, *[0] * 6) + b"a"
+    size = number * len(entry)
+    large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, number, number, size, 31)
+    place = struct.pack("<4sLQL", b"PK\6\7", 0, len(header) + size, 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+    return header + entry * number + large + place + end
+
+
+def _with_attributes(**attributes: str) -> bytes:
+    """An archive with attributes of its only member."""
+    file = io.BytesIO()
+    info = tarfile.TarInfo("a" * 120)
+    info.pax_headers = {name.replace("__", "."): value for name, value in attributes.items()}
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info)
+    return file.getvalue()
+
+
+def _patched(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 255]) + data[place:][1:]
+
+
 def _negative() -> bytes:
     header = bytearray(_declared(0))
     header[124:136] = b"\xff" * 12
@@ -105,6 +130,7 @@ def _encrypted() -> bytes:
     return bytes(data)
 
 
+_GZIP, _BZIP = tar_of(("a", DATA)), tar_of(("a", DATA), mode="w:bz2")
 _WHOLE = zip_of(("a", DATA))
 _DEEP = "a/" * 1900 + "f"
 HOSTILE: dict[str, bytes] = {
@@ -124,9 +150,20 @@ HOSTILE: dict[str, bytes] = {
         (_special("a" * 200, tarfile.SYMTYPE, "."), b""),
         (_special("a" * 200 + "/l", tarfile.SYMTYPE, "../../.."), b""),
     ),
+    "CVE-2025-12638 hard link to a neighbour": tar_of(
+        ("a", b"x"), (_special("l", tarfile.LNKTYPE, "a"), b"")
+    ),
+    "CVE-2025-12638 hard link by dots": tar_of((_special("l", tarfile.LNKTYPE, "../../x"), b"")),
     "CVE-2025-12638 hard link": tar_of((_special("l", tarfile.LNKTYPE, "/etc/hosts"), b"")),
-    "CVE-2025-12638 zip link": zip_of((_zip_link("l"), b"/etc")),
+    "CVE-2025-12638 zip link": zip_of((_zip_special("l", stat.S_IFLNK), b"/etc")),
     "A17 device": tar_of((_special("d", tarfile.CHRTYPE), b"")),
+    "A17 block device": tar_of((_special("d", tarfile.BLKTYPE), b"")),
+    "A17 a kind that nobody knows": tar_of((_special("d", b"Z"), b"")),
+    "A17 zip device": zip_of((_zip_special("d", stat.S_IFBLK), b"")),
+    "A17 a name that is no text": zip_of(("\xe9", b"x")).replace("\xe9".encode(), b"\xff\xfe"),
+    "A17 dots behind bytes that are no text": tar_of(("a\udcff/../../x", b"x")),
+    "A17 a name with control characters": tar_of(("a\n\x1b]0;x\x07", b"x")),
+    "A17 zip with control characters": zip_of(("a\n\x1b]0;x\x07", b"x")),
     "A17 pipe": tar_of((_special("d", tarfile.FIFOTYPE), b"")),
     "A17 twice": tar_of(("a", b"x"), ("a", b"y")),
     "A17 a file as a folder": tar_of(("a", b"x"), ("a/b", b"y")),
@@ -148,7 +185,14 @@ HOSTILE: dict[str, bytes] = {
     "A18 attributes of all, of 400 MB": _extension(tarfile.XGLTYPE),
     "A18 many members": zip_of(("a", DATA))[:-22]
     + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 2**31, 0, 0),
+    "A18 one member a million times": zip_crowded(),
+    "A18 a size of a thousand digits": _with_attributes(size="9" * 1000),
+    "A18 holes that are no numbers": _with_attributes(GNU__sparse__map="0,1,x"),
+    "A18 holes": _with_attributes(GNU__sparse__major="1", GNU__sparse__minor="0"),
+    "A25 gzip flipped at its checksum": _patched(_GZIP, len(_GZIP) - 8),
+    "A25 gzip flipped": _patched(_GZIP, len(_GZIP) // 2),
+    "A25 bzip2 flipped": _patched(_BZIP, len(_BZIP) // 2),
     "A25 cut": tar_of(("a", DATA), ("b", b"y"))[:-60],
-    "A25 flipped": _WHOLE[:50] + bytes([_WHOLE[50] ^ 255]) + _WHOLE[51:],
+    "A25 flipped": _patched(_WHOLE, 50),
     "A25 encrypted": _encrypted(),
 }

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import keraslite as keras
 from keraslite.backend import engine
+from keraslite.core.budget import WorkBudget
+from keraslite.core.errors import UnsafeModelError
+from keraslite.models import functional_config
 from tests.saving.attacks.corpus import LOADERS, OF_NO_ENGINE
 from tests.saving.attacks.world import World
 
@@ -88,3 +92,41 @@ def test_every_loader_is_attacked_in_every_way_that_concerns_it() -> None:
         missing = [x for x in loaders if not any(advisory in name for name in names[x])]
         assert not missing, f"{advisory} is not tried on {missing}"
     assert sum(map(len, names.values())) > _LEAST
+
+
+def _chain(length: int) -> dict:
+    """A graph whose layers stand in the order in which they cannot be called."""
+    start = {"batch_shape": [None, 3], "name": "in"}
+    entries = [{"class_name": "InputLayer", "config": start, "name": "in", "inbound_nodes": []}]
+    for i in range(length):
+        tensor = {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": [None, 3], "keras_history": [f"r{i - 1}" if i else "in", 0, 0]},
+        }
+        call = {"args": [tensor], "kwargs": {}}
+        config = {"name": f"r{i}"}
+        entries.append(
+            {"class_name": "ReLU", "config": config, "name": f"r{i}", "inbound_nodes": [call]}
+        )
+    ends = {"input_layers": [["in", 0, 0]], "output_layers": [[f"r{length - 1}", 0, 0]]}
+    config = {"name": "net", "layers": entries[::-1], **ends}
+    return {"class_name": "Functional", "config": config}
+
+
+def test_the_order_of_a_graph_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    arguments = functional_config._Builder._arguments
+    monkeypatch.setattr(
+        functional_config._Builder,
+        "_arguments",
+        lambda self, call: looks.append(call) or arguments(self, call),
+    )
+    model = keras.saving.deserialize_keras_object(_chain(50))
+    assert len(model.layers) == 51 and len(looks) < 2 * 50
+
+
+def test_objects_of_a_config_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WorkBudget, "_OBJECTS", 52)
+    assert keras.saving.deserialize_keras_object(_chain(50)).name == "net"
+    with pytest.raises(UnsafeModelError, match="more than 52 objects"):
+        keras.saving.deserialize_keras_object(_chain(51))

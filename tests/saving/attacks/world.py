@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from PIL import Image
 
 import keraslite as keras
 from keraslite import layers
@@ -59,6 +60,7 @@ class World:
         keras.models.model_from_json(self.model.to_json())
         with contextlib.redirect_stdout(io.StringIO()):
             keras.saving.KerasFileEditor(self.folder / "good.keras").summary()
+        Image.init()
         for name in ("StringLookup", "TextVectorization"):
             keras.layers.deserialize({"class_name": name, "config": {}})
 
