@@ -200,6 +200,10 @@ FORWARD: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "24 input key missing": (lambda: two_inputs()({"left": X}), ["['right']", "['left']"]),
     "24 array for a dict": (lambda: two_inputs()(X), ["dict", "['left', 'right']", "(8, 4)"]),
+    "take": (
+        lambda: keras.ops.take(np.ones((2, 3)), [[0, 1], [2, 3]], axis=-1),
+        ["ops.take", "index 3", "size 3", "(2, 3)"],
+    ),
     "25 activation": (lambda: layers.Dense(2, activation="rleu"), ["'rleu'", "'relu'"]),
     "25 loss": (lambda: model("msee"), ["'msee'", "'mse'"]),
     "25 optimizer": (lambda: model(None).compile("adaam"), ["'adaam'", "'adam'"]),
@@ -256,6 +260,7 @@ FORWARD: dict[str, tuple[Callable[[], Any], list[str]]] = {
 
 # name: (model, arguments of `fit`, words)
 TRAINING: dict[str, tuple[Callable[[], Any], dict[str, Any], list[str]]] = {
+    "class_weight": (classifier, {"class_weight": "balanced"}, ["a dict", "'balanced'"]),
     "1 width in fit": (model, {"x": X[:, :3]}, ["axis -1 to have size 4", "(None, 3)"]),
     "3 fit before compile": (lambda: model(None), {}, ["compile", "fit"]),
     "4 lengths": (model, {"y": Y[:5]}, ["`x` and `y`", "x: 8", "y: 5"]),

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from keraslite.core.old_names import add_hints
-from keraslite.core.registry import Catalog
+from keraslite.core.registry import Catalog, exported
 from keraslite.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -169,7 +169,7 @@ _SHORT = {
 CATALOG = Catalog(
     "metric",
     "keras.metrics",
-    [x for name in __all__ if inspect.isclass(x := globals().get(name))],
+    filter(inspect.isclass, exported(globals())),
     {**_SHORT, **{name.upper(): cls for name, cls in _SHORT.items()}},
     Metric,
 )

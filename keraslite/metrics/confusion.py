@@ -126,7 +126,8 @@ def count_at(
     denied = total - said
     if weights is not None:
         denied = ops.maximum(denied, 0.0)  # Sums of the same fractions may differ in the last bit.
-    return dict(zip(COUNTED, (said[0], said[1], denied[1], denied[0]), strict=True))
+    (right, wrong), (missed, left) = ops.unstack(said, 2), ops.unstack(denied, 2)
+    return dict(zip(COUNTED, (right, wrong, left, missed), strict=True))
 
 
 def _by_comparing(

@@ -124,7 +124,8 @@ class MeanMetricWrapper(Mean):
         self._fn = fn
         self._fn_kwargs = kwargs
         vars(self).update(kwargs)
-        if self._direction is None and fn.__module__.startswith("keraslite.losses"):
+        # Code that was given to `exec` may have no module.
+        if self._direction is None and str(fn.__module__).startswith("keraslite.losses"):
             self._direction = "down"
 
     def update_state(

@@ -33,7 +33,7 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Any = -1) 
         axis: along which to correlate.
 
     Returns:
-        Tensor of the shape of `y_pred` without `axis`.
+        Tensor of the shape of `y_pred` without `axis`; NaN where either does not vary.
 
     Example:
         >>> keras.metrics.pearson_correlation([[0.0, 1.0, 0.5]], [[0.1, 0.9, 1.0]])
@@ -42,7 +42,7 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Any = -1) 
     y_true, y_pred = matched(y_true, y_pred)
     y_true, y_pred = _centred(y_true, axis), _centred(y_pred, axis)
     sizes = ops.sum(ops.square(y_true), axis) * ops.sum(ops.square(y_pred), axis)
-    return ops.sum(y_true * y_pred, axis) / ops.maximum(ops.sqrt(sizes), config.epsilon())
+    return ops.sum(y_true * y_pred, axis) / ops.sqrt(sizes)
 
 
 def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Any = -1) -> Tensor:

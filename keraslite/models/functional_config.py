@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from keraslite.core import tree
@@ -111,33 +112,51 @@ class _Builder:
 
     def run(self) -> None:
         """Make calls as soon as their inputs exist, until all are made."""
-        while self.waiting:
-            left = [item for item in self.waiting if not self._try(*item)]
-            if len(left) == len(self.waiting):
-                names = ", ".join(name for name, _, _ in left)
-                raise ValueError(
-                    short(f"The config of the model is broken: no inputs for the layers {names}.")
-                )
-            self.waiting = left
+        blocked: dict[int, int] = {}  # by its place: how many results a call waits for
+        waiting: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+        for place, (name, number, call) in enumerate(self.waiting):
+            arguments, missing = self._arguments(call)
+            if number and (name, number - 1) not in self.made:
+                missing.add((name, number - 1))
+            if missing:
+                blocked[place] = len(missing)
+                for key in missing:
+                    waiting[key].append(place)
+                continue
+            self._make(name, number, arguments)
+            ready = [(name, number)]
+            while ready:
+                for late in waiting.pop(ready.pop(), ()):
+                    blocked[late] -= 1
+                    if not blocked[late]:
+                        del blocked[late]
+                        name, number, call = self.waiting[late]
+                        self._make(name, number, self._arguments(call)[0])
+                        ready.append((name, number))
+        if blocked:
+            names = ", ".join(self.waiting[place][0] for place in blocked)
+            raise ValueError(
+                short(f"The config of the model is broken: no inputs for the layers {names}.")
+            )
 
-    def _try(self, name: str, number: int, call: dict[str, Any]) -> bool:
-        if number and (name, number - 1) not in self.made:
-            return False
-        missing = False
+    def _arguments(self, call: dict[str, Any]) -> tuple[Any, set[tuple[str, int]]]:
+        """Positional and named arguments with tensors, and which results are not there yet."""
+        missing = set()
 
         def leaf(value: Any) -> Any:
-            nonlocal missing
             if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-                found = self.tensor(value["config"]["keras_history"])
+                address = value["config"]["keras_history"]
+                found = self.tensor(address)
                 if found is None:
-                    missing = True
+                    missing.add((address[0], address[1]))
                     return tree.MAP_TO_NONE
                 return found
             return None
 
-        args, kwargs = tree.traverse(leaf, (list(call["args"]), dict(call["kwargs"])))
-        if missing:
-            return False
+        return tree.traverse(leaf, (list(call["args"]), dict(call["kwargs"]))), missing
+
+    def _make(self, name: str, number: int, arguments: Any) -> None:
+        args, kwargs = arguments
         args = [_value(a) for a in args]
         kwargs = {key: _value(a) for key, a in kwargs.items()}
         work = WorkBudget.current.get()
@@ -145,7 +164,6 @@ class _Builder:
             work.earn()
         outputs = self.layers[name](*args, **kwargs)
         self.made[name, number] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
-        return True
 
     def tensor(self, address: Any) -> KerasTensor | None:
         name, number, index = address

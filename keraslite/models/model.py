@@ -337,6 +337,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         json_string: from `model.to_json()`.
         custom_objects: name -> class or function, for what is not built in.
     """
-    from keraslite.core.serialization import deserialize_keras_object, parse_json
+    from keraslite.core.json_text import parse_json
+    from keraslite.core.serialization import deserialize_keras_object
 
     return deserialize_keras_object(parse_json(json_string), custom_objects=custom_objects)

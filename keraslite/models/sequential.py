@@ -35,11 +35,13 @@ class Sequential(Model):
     _not_tracked = frozenset({"_functional"})
     # The first layer casts: an Embedding wants its integers as they are.
     _casts_inputs = False
+    _locks = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         layers, trainable, name = _arguments(*args, **kwargs)
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()  # also of layers that are gone
         self._functional: Any = None
         for layer in layers or ():
             self.add(layer, rebuild=False)
@@ -63,7 +65,7 @@ class Sequential(Model):
             raise ValueError(
                 f"Model {self.name!r} takes layers only. Received: {describe(layer)}. {hint}"
             )
-        if any(layer.name == other.name for other in self._layers):
+        if layer.name in self._names and any(layer.name == x.name for x in self._layers):
             raise ValueError(
                 f"Model {self.name!r} already has a layer named {layer.name!r}. Give the layers "
                 "different names."
@@ -78,15 +80,19 @@ class Sequential(Model):
             if shape is not None:
                 dtype = getattr(layer, "input_dtype", None)
                 entry = _entry_of_model(layer)
-                self._layers.append(
+                self._push(
                     InputLayer(batch_shape=shape, dtype=entry.dtype if entry is not None else dtype)
                 )
-        self._layers.append(layer)
+        self._push(layer)
         if rebuild:
             self._maybe_rebuild()
         else:
             self.built = False
             self._functional = None
+
+    def _push(self, layer: Layer, place: int | None = None) -> None:
+        self._layers.insert(len(self._layers) if place is None else place, layer)
+        self._names.add(layer.name)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the layer on top away and return it."""
@@ -120,9 +126,7 @@ class Sequential(Model):
                 return  # A first layer with several inputs is built when it is called.
             first = self._layers[0]
             # A stack that starts with an embedding gets integers.
-            self._layers.insert(
-                0, InputLayer(batch_shape=tuple(input_shape), dtype=first.input_dtype)
-            )
+            self._push(InputLayer(batch_shape=tuple(input_shape), dtype=first.input_dtype), 0)
         x = self._layers[0].output
         for layer in self._layers[1:]:
             try:

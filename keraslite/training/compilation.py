@@ -20,6 +20,8 @@ class Compilation:
     """Mixin of `Trainer`: the arguments of `compile` and what is made of them."""
 
     optimizer: Any
+    #: What `compile` makes of its arguments.
+    _unlocked = frozenset({"_compile_loss", "_compile_metrics", "_loss_tracker", "loss"})
 
     def __init__(self) -> None:
         self._compiled = False
@@ -167,19 +169,22 @@ class Compilation:
     @property
     def metrics(self) -> list[Any]:
         """The loss tracker, the metrics of `compile`, and those of the layers."""
-        found: list[Any] = []
-        if self._loss_tracker is not None:
-            found.append(self._loss_tracker)
-        if self._compile_loss is not None:
-            found += self._compile_loss.metrics
-        if self._compile_metrics is not None:
-            found.append(self._compile_metrics)
+        found = self._compiled_metrics()
         # What `compile` made for a model inside this one says nothing about this one.
         below = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
         inside = [x for x in below if isinstance(x, Compilation)]
         others = {id(m) for x in inside for m in (x._loss_tracker, x._compile_metrics)}
         found += [m for m in super().metrics if id(m) not in others]  # type: ignore[misc]
         return unique(found)
+
+    def _compiled_metrics(self) -> list[Any]:
+        """What `compile` made of them, the loss first."""
+        found: list[Any] = [] if self._loss_tracker is None else [self._loss_tracker]
+        if self._compile_loss is not None:
+            found += self._compile_loss.metrics
+        if self._compile_metrics is not None:
+            found.append(self._compile_metrics)
+        return found
 
     @property
     def metrics_names(self) -> list[str]:

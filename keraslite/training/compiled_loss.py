@@ -10,10 +10,18 @@ from keraslite import ops
 from keraslite.backend import engine
 from keraslite.core import dtypes
 from keraslite.core.errors import short
+from keraslite.core.naming import to_snake_case
 from keraslite.layers.bounds import Explain, check_array, check_range, host_array
 from keraslite.losses.loss import Loss, LossFunctionWrapper
 from keraslite.metrics import Mean
-from keraslite.training.outputs import SINGLE, match, match_weights, output_items
+from keraslite.training.outputs import (
+    SINGLE,
+    aliases_of,
+    match,
+    match_weights,
+    output_items,
+    outputs_of,
+)
 
 
 class CompiledLoss(Loss):
@@ -22,8 +30,8 @@ class CompiledLoss(Loss):
     Args:
         loss: a loss (name, function, `Loss`), or a list or dict of them by output.
         loss_weights: a number for each output, in the same forms.
-        output_names: names of the outputs when they are a list; for a dict of outputs other
-            names that `loss` may use, in the same order.
+        output_names: names of the layers of the outputs, as in `outputs_of`: those of outputs in
+            lists, and other names that `loss` may use for those in dicts.
     """
 
     def __init__(
@@ -36,6 +44,7 @@ class CompiledLoss(Loss):
         self._loss = loss
         self._loss_weights = loss_weights
         self._output_names = output_names
+        self._aliases: list[str] | None = None
         self._losses: dict[str, Any] | None = None
         self._weights: dict[str, float | None] = {}
         self.trackers: dict[str, Mean] = {}
@@ -65,20 +74,22 @@ class CompiledLoss(Loss):
         """Match losses, weights and targets with the outputs; check what they expect."""
         if self._losses is not None:
             return
-        outputs = output_items(y_pred, self._output_names)
+        places = outputs_of(y_pred, self._output_names)
+        outputs = {place.key: place.value for place in places}
         names = list(outputs)
+        self._aliases = aliases_of(places)
         found = match(
-            "`loss`", self._loss, names, partial=True, aliases=self._output_names, everywhere=True
+            "`loss`", self._loss, names, partial=True, aliases=self._aliases, everywhere=True
         )
         losses = {name: losses_module.get(entry) for name, entry in found.items()}
         self._losses = {
             name: loss
             if loss is None or isinstance(loss, Loss)
-            else LossFunctionWrapper(loss, name=getattr(loss, "__name__", "loss"))
+            else LossFunctionWrapper(loss, name=name_of(loss))
             for name, loss in losses.items()
         }
         self._weights = match(
-            "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._output_names
+            "`loss_weights`", self._loss_weights, names, partial=True, aliases=self._aliases
         )
         present = [name for name, loss in self._losses.items() if loss is not None]
         if isinstance(y_pred, dict) and isinstance(self._loss, dict):
@@ -86,7 +97,12 @@ class CompiledLoss(Loss):
             given = list(self._loss)
             present.sort(key=lambda name: given.index(name) if name in given else len(given))
         if len(present) > 1:
-            self.trackers = {name: Mean(name=f"{name}_loss") for name in present}
+            entries = {n: e if isinstance(e, str) else name_of(losses[n]) for n, e in found.items()}
+            shown = {place.key: place.loss_name(entries[place.key]) for place in places}
+            # Two losses of one name would have one place in the logs.
+            if len(set(shown.values())) < len(shown):
+                shown = {name: name for name in names}
+            self.trackers = {name: Mean(name=f"{shown[name]}_loss") for name in present}
         for name, target in self._targets(y_true, names).items():
             loss = self._losses[name]
             if loss is not None and target is not None:
@@ -130,7 +146,7 @@ class CompiledLoss(Loss):
         partial = any(loss is None for loss in (self._losses or {}).values())
         if isinstance(y_true, (list, tuple)) and names == [SINGLE]:
             return {SINGLE: y_true[0] if len(y_true) == 1 else y_true}
-        return match("targets", y_true, names, partial=partial, aliases=self._output_names)
+        return match("targets", y_true, names, partial=partial, aliases=self._aliases)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         self.build(y_true, y_pred)
@@ -138,7 +154,7 @@ class CompiledLoss(Loss):
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
         targets = self._targets(y_true, names)
-        weights = match_weights(sample_weight, names, self._output_names)
+        weights = match_weights(sample_weight, names, self._aliases)
         total = None
         for name, loss in self._losses.items():
             if loss is None:
@@ -174,6 +190,14 @@ def _leaves(given: Any) -> list[Any]:
     return [] if given is None else [given]
 
 
+def name_of(function: Any) -> str:
+    """What logs call a loss, or a function that is used as one or as a metric."""
+    if isinstance(function, Loss):
+        return function.name
+    name = getattr(function, "__name__", None) or to_snake_case(type(function).__name__)
+    return "lambda" if name == "<lambda>" else name
+
+
 def _batch_size(x: Any) -> Any:
     return ops.shape(x)[0] if len(x.shape) else None
 
@@ -200,7 +224,8 @@ ACTIVATIONS = {
 
 def _is_built_in(loss: Loss) -> bool:
     function = getattr(loss, "fn", type(loss))
-    return getattr(function, "__module__", "").startswith(_PACKAGE)
+    # Code that was given to `exec` may have None.
+    return str(getattr(function, "__module__", "")).startswith(_PACKAGE)
 
 
 def _where(name: str) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from keraslite import losses as losses_module
 from keraslite import metrics as metrics_module
 from keraslite.core.errors import describe
-from keraslite.core.naming import to_snake_case
 from keraslite.metrics import Metric
-from keraslite.training.compiled_loss import _leaves
-from keraslite.training.outputs import SINGLE, match, match_weights, output_items
+from keraslite.training.compiled_loss import _leaves, name_of
+from keraslite.training.outputs import (
+    SINGLE,
+    aliases_of,
+    match,
+    match_weights,
+    output_items,
+    outputs_of,
+    prefixes_of,
+    spread,
+)
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -19,6 +26,7 @@ _CROSSENTROPY = ("crossentropy", "ce")
 
 class _Entry(NamedTuple):
     output: str
+    prefix: str
     shown: str
     metric: Metric
     weighted: bool
@@ -30,8 +38,7 @@ class CompiledMetrics(Metric):
     Args:
         metrics: a list for the only output, or lists in a list or dict by output.
         weighted_metrics: the same, for metrics that use sample weights.
-        output_names: names of the outputs when they are a list; for a dict of outputs other
-            names that `metrics` may use, in the same order.
+        output_names: names of the layers of the outputs: see `CompiledLoss`.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class CompiledMetrics(Metric):
         self._given = metrics
         self._given_weighted = weighted_metrics
         self._output_names = output_names
+        self._aliases: list[str] | None = None
         self.built = False
         self._entries: list[_Entry] = []
         for entry in [*_leaves(metrics), *_leaves(weighted_metrics)]:
@@ -71,20 +79,23 @@ class CompiledMetrics(Metric):
         """Make the metrics, now that the outputs are known."""
         if self.built:
             return
-        outputs = output_items(y_pred, self._output_names)
+        places = outputs_of(y_pred, self._output_names)
+        outputs = {place.key: place.value for place in places}
         names = list(outputs)
-        targets = match("targets", y_true, names, partial=True, aliases=self._output_names)
+        prefixes = prefixes_of(places)
+        self._aliases = aliases_of(places)
+        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
         for given, weighted in ((self._given, False), (self._given_weighted, True)):
             what = "`weighted_metrics`" if weighted else "`metrics`"
-            for output, entries in _by_output(what, given, names, self._output_names).items():
+            for output, entries in _by_output(what, given, names, self._aliases).items():
                 for entry in entries:
                     metric = _make(entry, targets[output], outputs[output])
                     if metric is not None:
                         metric._prepare(targets[output], outputs[output])
-                        prefix = "" if len(names) == 1 else f"{output}_"
+                        prefix = prefixes[output]
                         name = metric.name = entry if isinstance(entry, str) else metric.name
                         shown = self._unique(prefix, name, weighted)
-                        self._entries.append(_Entry(output, shown, metric, weighted))
+                        self._entries.append(_Entry(output, prefix, shown, metric, weighted))
         self.built = True
 
     def _unique(self, prefix: str, name: str, weighted: bool) -> str:
@@ -105,19 +116,18 @@ class CompiledMetrics(Metric):
             return
         outputs = output_items(y_pred, self._output_names)
         names = list(outputs)
-        targets = match("targets", y_true, names, partial=True, aliases=self._output_names)
-        weights = match_weights(sample_weight, names, self._output_names)
-        for output, _, metric, weighted in self._entries:
+        targets = match("targets", y_true, names, partial=True, aliases=self._aliases)
+        weights = match_weights(sample_weight, names, self._aliases)
+        for output, _, _, metric, weighted in self._entries:
             weight = weights[output] if weighted else None
             metric.update_state(targets[output], outputs[output], sample_weight=weight)
 
     def result(self) -> dict[str, Any]:
         """The values by name."""
         found: dict[str, Any] = {}
-        for output, shown, metric, _ in self._entries:
+        for _, prefix, shown, metric, _ in self._entries:
             value = metric.result()
             if isinstance(value, dict):
-                prefix = "" if output == SINGLE else f"{output}_"
                 found.update({f"{prefix}{k}": v for k, v in value.items()})
             else:
                 found[shown] = value
@@ -144,6 +154,8 @@ def _by_output(
         found = match(what, given, names, partial=True, aliases=aliases)
         return {name: listed(value) for name, value in found.items()}
     entries = listed(given)
+    if any("/" in name for name in names) and len(entries) != len(names):
+        return _by_output(what, spread(entries, names), names, aliases)
     if len(names) == 1:
         flat = (
             entries[0] if len(entries) == 1 and isinstance(entries[0], (list, tuple)) else entries
@@ -170,14 +182,7 @@ def _make(entry: Any, target: Any, output: Any) -> Metric | None:
     found = metrics_module.get(entry)
     if isinstance(found, Metric):
         return found
-    return metrics_module.MeanMetricWrapper(found, name=_function_name(found))
-
-
-def _function_name(function: Any) -> str:
-    if isinstance(function, losses_module.Loss):
-        return function.name
-    name = getattr(function, "__name__", None) or to_snake_case(type(function).__name__)
-    return "lambda" if name == "<lambda>" else name
+    return metrics_module.MeanMetricWrapper(found, name=name_of(found))
 
 
 def _by_shape(accuracy: bool, target: Any, output: Any) -> Metric:

@@ -180,6 +180,9 @@ class Steps(Compilation):
     def _step_variables(self, kind: str) -> list[Variable]:
         """Every variable that a step may read or write."""
         found = [v for group in self._state_groups(kind) for v in group]
+        if kind != "predict":
+            # A subclass may leave out of its `metrics` what `compile` made.
+            found += [v for metric in self._compiled_metrics() for v in metric.variables]
         if kind == "train":
             # A subclass may have optimizers of its own (a GAN has two).
             for _, optimizer in owned(self, (Optimizer,)):

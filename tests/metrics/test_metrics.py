@@ -75,6 +75,7 @@ CASES = [
     Case("CosineSimilarity", NUMBERS, OTHERS),
     Case("CosineSimilarity", NUMBERS, OTHERS, {"axis": 1}),
     Case("PearsonCorrelation", NUMBERS, OTHERS),
+    Case("PearsonCorrelation", np.ones_like(NUMBERS), OTHERS),
     Case("ConcordanceCorrelation", NUMBERS, OTHERS),
     Case("Hinge", BITS, OTHERS),
     Case("SquaredHinge", BITS, OTHERS),

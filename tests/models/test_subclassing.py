@@ -258,6 +258,76 @@ def test_added_losses_are_trained() -> None:
     np.testing.assert_allclose(logs["mean"][0], 3.0, rtol=1e-5)
 
 
+# State that comes too late -------------------------------------------------------------
+
+
+def _late(k: Any, layer: Any) -> dict[str, Any]:
+    """Assignments to a layer, and whether they give it new state."""
+    return {
+        "layer": (lambda: setattr(layer, "late", k.layers.Dense(1)), True),
+        "in a list": (lambda: setattr(layer, "late", [1, [k.layers.Dense(1)]]), True),
+        "metric": (lambda: setattr(layer, "late", k.metrics.Mean()), True),
+        "seed": (lambda: setattr(layer, "late", k.random.SeedGenerator(1)), True),
+        "variable": (lambda: setattr(layer, "late", k.Variable(np.ones(2))), True),
+        "replaced": (lambda: setattr(layer, "inner", k.layers.Dense(1)), True),
+        "weight": (lambda: layer.add_weight(shape=(2,)), True),
+        "known": (lambda: setattr(layer, "again", [layer.inner]), False),
+        "others": (lambda: setattr(layer, "numbers", [1, {"a": 2}]), False),
+        "compiled": (lambda: layer.compile("sgd", "mse", metrics=["mae"]), False),
+    }
+
+
+class _Late:
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = self.module.layers.Dense(2)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+@BOTH
+@pytest.mark.parametrize("row", _late(None, None))
+def test_layers_that_are_built_take_no_new_state(k: Any, row: str) -> None:
+    model = type("Late", (_Late, k.Model), {"module": k})()
+    model(ONE)
+    change, refused = _late(k, model)[row]
+    if refused:
+        with pytest.raises(ValueError, match=r"\bbuilt\b"):
+            change()
+        assert len(model.layers) == 1 and len(model.weights) == 2
+    else:
+        change()
+
+
+@BOTH
+def test_calls_make_no_state(k: Any) -> None:
+    class Makes(k.layers.Layer):
+        def call(self, x):
+            self.inner = k.layers.Dense(2)
+            return self.inner(x)
+
+    with pytest.raises(ValueError, match=r"\bbuilt\b"):
+        Makes()(ONE)
+    open_ended = k.Sequential([k.Input((3,)), k.layers.Dense(2)])
+    open_ended.extra = k.layers.Dense(1)
+
+
+def test_parts_built_in_a_trace_know_no_batch_size() -> None:
+    class Stacked(keraslite.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stack = keraslite.Sequential([keraslite.layers.Dense(2)])
+
+        def call(self, x):
+            return self.stack(x)
+
+    layer = Stacked()
+    layer(keraslite.Input((3,)))
+    assert layer.stack.input_shape == (None, 3) and layer.stack.output_shape == (None, 2)
+    assert layer.stack.layers[0].get_build_config() == {"input_shape": (None, 3)}
+
+
 # Configs and errors ----------------------------------------------------------------------
 
 

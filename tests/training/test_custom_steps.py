@@ -45,6 +45,31 @@ def build(k: Any, steps: type, **compiled: Any) -> Any:
     return fill(model)
 
 
+def test_metrics_without_those_of_compile() -> None:
+    """A model that lists its own alone, as for a step of one's own, but has no such step."""
+
+    def run(k: Any) -> Any:
+        class Own(k.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = k.layers.Dense(1)
+                self.seen = k.metrics.Mean(name="seen")
+
+            @property
+            def metrics(self):
+                return [self.seen]
+
+            def call(self, x):
+                return self.inner(x)
+
+        model = Own()
+        model(X)
+        fill(model).compile(k.optimizers.SGD(0.1), "mse", metrics=["mae"])
+        return model.fit(X, Y, **RUN).history, model.get_weights()
+
+    check(run)
+
+
 def histories(model: Any, weights: Any = None) -> Any:
     history = model.fit(
         X, Y, epochs=2, validation_data=(X, Y), sample_weight=weights, **RUN

@@ -29,12 +29,20 @@ RUN: dict[str, Any] = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 
 def two_outputs(k: Any, outputs: str = "list") -> Any:
-    """Outputs of one and two units by layers `first` and `second`."""
+    """Outputs of one and two units by layers `first` and `second`, `second` twice where nested."""
     inputs = k.Input((4,))
     hidden = k.layers.Dense(3, "tanh")(inputs)
     a = k.layers.Dense(1, name="first")(hidden)
     b = k.layers.Dense(2, name="second")(hidden)
-    given = {"list": [a, b], "dict": {"u": a, "v": b}, "names": {"second": b, "first": a}}
+    c = k.layers.Dense(2, name="third")(hidden)
+    given = {
+        "list": [a, b],
+        "dict": {"u": a, "v": b},
+        "names": {"second": b, "first": a},
+        "lists_in_dict": {"u": a, "v": [b, c]},
+        "dicts_in_dict": {"u": a, "v": {"p": b, "q": c}},
+        "lists_in_list": [a, [b, c]],
+    }
     return fill(k.Model(inputs, given[outputs]))
 
 
@@ -197,6 +205,24 @@ OUTPUTS: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
         {},
     ),
     "partial_dict": ("dict", {"u": Y, "v": Y2}, {"loss": {"u": "mse"}}, {}),
+    **{
+        outputs: (
+            outputs,
+            {"u": Y, "v": values},
+            {"loss": {"u": "mse", "v": losses}, "metrics": {"u": "mae", "v": metrics}},
+            {},
+        )
+        for outputs, values, losses, metrics in (
+            ("lists_in_dict", [Y2, -Y2], ["mse", "mae"], [["mae"], ["mse", "mae"]]),
+            (
+                "dicts_in_dict",
+                {"p": Y2, "q": -Y2},
+                {"p": "mse", "q": "mae"},
+                {"p": "mae", "q": ["mse"]},
+            ),
+        )
+    },
+    "lists_in_list": ("lists_in_list", [Y, [Y2, -Y2]], {"loss": ["mse", ["mse", "mae"]]}, {}),
     "weights_in_list": (
         "list",
         [Y, Y2],
@@ -217,6 +243,28 @@ OUTPUTS: dict[str, tuple[str, Any, dict[str, Any], dict[str, Any]]] = {
 def test_two_outputs(row: str) -> None:
     outputs, y, compiled, fit = OUTPUTS[row]
     check(lambda k: trained(k, two_outputs(k, outputs), X, y, dict(fit), **compiled))
+
+
+@pytest.mark.requires("trainable")
+@pytest.mark.parametrize("metrics", [None, [["mae"], ["mae", "mse"]]])
+def test_outputs_without_names(metrics: Any) -> None:
+    """The logs call them what their losses are called."""
+
+    def run(k: Any) -> Any:
+        class Net(k.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.one, self.two = k.layers.Dense(1), k.layers.Dense(2)
+
+            def call(self, x: Any) -> Any:
+                return [self.one(x), self.two(x)]
+
+        net = Net()
+        net(X)
+        fill(net).compile(k.optimizers.SGD(0.05), ["mse", "mae"], metrics=metrics, run_eagerly=True)
+        return net.fit(X, [Y, Y2], **RUN).history
+
+    check(run)
 
 
 @pytest.mark.requires("trainable")
@@ -458,7 +506,9 @@ def test_keys_decide_what_belongs_together(form: str) -> None:
         for key, value in expected.items():
             np.testing.assert_allclose(found[f"{key}_loss"], value, rtol=1e-6)
         for key in keys[1:]:
-            np.testing.assert_allclose(found[f"{key}_mae"], expected[key], rtol=1e-6)
+            # Metrics of nested outputs have the names of layers.
+            shown = f"out_{key.split('/')[-1]}" if form == "nested" else key
+            np.testing.assert_allclose(found[f"{shown}_mae"], expected[key], rtol=1e-6)
     # What a model does not ask for is left alone; what it lacks is an error.
     assert_same(model.evaluate({**x, "more": zeros}, y, verbose=0, return_dict=True), found)
     for kept in itertools.combinations(NAMES, 2):

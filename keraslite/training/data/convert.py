@@ -180,10 +180,10 @@ def class_weights(y: Any, weights: Mapping[int, float]) -> np.ndarray:
         labels = labels.argmax(axis=-1) if labels.shape[1] > 1 else labels[:, 0]
     try:
         known = {int(key): float(value) for key, value in weights.items()}
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            "`class_weight` must map integer classes to numbers. "
-            f"Received: class_weight={short(str(dict(weights)), 120)}"
+            "`class_weight` must be a dict from integer classes to numbers. "
+            f"Received: class_weight={short(repr(weights), 120)}"
         ) from error
     classes, places = np.unique(labels, return_inverse=True)
     table = np.array([known.get(int(c), 1.0) for c in classes], dtype="float32")
