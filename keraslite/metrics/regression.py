@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keraslite import config, losses, ops
@@ -42,6 +43,8 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Any = -1) 
     y_true, y_pred = matched(y_true, y_pred)
     y_true, y_pred = _centred(y_true, axis), _centred(y_pred, axis)
     sizes = ops.sum(ops.square(y_true), axis) * ops.sum(ops.square(y_pred), axis)
+    # Not a division by zero, which NumPy warns of.
+    sizes = ops.where(ops.equal(sizes, 0.0), math.nan, sizes)
     return ops.sum(y_true * y_pred, axis) / ops.sqrt(sizes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import keraslite
 
@@ -42,13 +43,25 @@ def test_predict_sees_changes() -> None:
     #: one after the other, with what comes of them
     changes: list[tuple[Callable[[], Any], float]] = [
         (lambda: None, 12.0),
-        (lambda: setattr(model, "first", Add(2.0)), 13.0),
+        (lambda: model.first.value.assign(2.0), 13.0),
         (lambda: model.listed.__setitem__(0, Add(20.0)), 23.0),
         (lambda: model.nested["deep"][0].append(Add(5.0)), 28.0),
-        (lambda: setattr(model.first, "value", keraslite.Variable(3.0)), 29.0),
-        (lambda: model.listed.clear(), 9.0),
+        (lambda: model.listed.clear(), 8.0),
     ]
     for change, expected in changes:
         change()
         for _ in range(2):
             np.testing.assert_allclose(model.predict(X, verbose=0), expected)
+
+
+@pytest.mark.parametrize("value", [Add(2.0), [Add(2.0)], {"a": (Add(2.0),)}])
+def test_a_built_model_takes_no_new_layers(value: Any) -> None:
+    model = Changing()
+    model.extra = model.first  # not built yet
+    model.predict(X, verbose=0)
+    model.extra, model.number = model.listed[0], 3  # nothing new
+    with pytest.raises(ValueError, match="'changing.*' .* is built, and takes no new .* extra="):
+        model.extra = value
+    with pytest.raises(ValueError, match="is built, and takes no new .* value="):
+        model.first.value = keraslite.Variable(3.0)
+    np.testing.assert_allclose(model.predict(X, verbose=0), 12.0)
