@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import concurrent.futures
-import contextlib
 import math
 import mmap
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 _ALIGNMENT = 64
 _LARGE = 1 << 20
 _PIECE = 1 << 22
-_POPULATE_WRITE = 23  # of Linux's madvise; `mmap` has no name for it
+_WORKERS = min(4, os.cpu_count() or 1)
 
 
 class Stored(abc.ABC):
@@ -88,7 +88,7 @@ def filled(
         shape: of the array.
         dtype: of the array.
         fill: called with the place of a piece among the bytes of the array, and with its memory;
-            for one piece after another, perhaps in a thread.
+            in several threads at a time.
         place: of the array in a file, of which pieces do not cross multiples of 4 MiB.
     """
     size = math.prod(shape) * dtype.itemsize
@@ -98,18 +98,12 @@ def filled(
             fill(0, array.reshape(-1).view("uint8").data)
         return array
     memory = _mapped(size)
-    view, begin, stop = memoryview(memory), 0, min(size, _PIECE - place % _PIECE)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = []
-        while begin < size:
-            # The system hands out the pages of this piece while the one before is read.
-            low = begin - begin % mmap.PAGESIZE
-            with contextlib.suppress(OSError):  # older systems do so as pages are touched
-                memory.madvise(_POPULATE_WRITE, low, stop - low)
-            running.append(pool.submit(fill, begin, view[begin:stop]))
-            begin, stop = stop, min(size, stop + _PIECE)
-        for piece in running:
-            piece.result()
+    view = memoryview(memory)
+    bounds = [0, *range(_PIECE - place % _PIECE, size, _PIECE), size]
+    with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
+        # Pages are handed out as they are read into: here in several threads.
+        for _ in pool.map(lambda low, high: fill(low, view[low:high]), bounds, bounds[1:]):
+            pass
     return _array_in(memory, shape, dtype)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from keraslite.core import dtypes
 from keraslite.core.errors import short
 from keraslite.core.naming import unique_among
-from keraslite.core.stored import Stored, filled
+from keraslite.core.stored import Stored, new_array
 from keraslite.saving import seal
 from keraslite.saving.archive import checked_json
 from keraslite.saving.errors import damaged, refused
@@ -146,8 +146,9 @@ class _Tensor(Stored):
         self._compared: object = None  # the state of the file when its bytes fitted
 
     def _read(self) -> np.ndarray:
-        with self._reading() as fill:
-            return filled(self.shape, self.dtype, fill)
+        array = new_array(self.shape, self.dtype)
+        self.read_into(array.reshape(-1).view("uint8"))
+        return array
 
     def check(self) -> None:
         begin, stop = self._entry["data_offsets"]

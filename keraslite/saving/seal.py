@@ -90,6 +90,8 @@ def opened(path: str) -> Iterator[IO[bytes]]:
             yield file
             return
         before = state(file)
+        if hasattr(os, "posix_fadvise"):  # while the model is made
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
         with checked:
             yield checked  # type: ignore[misc]
         if checked.failed:  # perhaps a library in between took the error for its own
@@ -102,6 +104,21 @@ def state(file: IO[bytes]) -> tuple[int, ...]:
     """Numbers that differ when an open file is another one, or was written to."""
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+_turn = threading.Lock()
+
+
+def read_at(file: IO[bytes], place: int, memory: memoryview) -> int:
+    """Fill memory with what a file has from `place` on; the count of bytes, less at its end."""
+    if not hasattr(os, "preadv"):
+        with _turn:
+            file.seek(place)
+            return file.readinto(memory)  # type: ignore[attr-defined]
+    count = 0
+    while count < len(memory) and (more := os.preadv(file.fileno(), [memory[count:]], place)):
+        count, place = count + more, place + more
+    return count
 
 
 class Part(io.RawIOBase):
@@ -128,9 +145,14 @@ class Part(io.RawIOBase):
         return count
 
     def fill(self, place: int, memory: memoryview) -> int:
-        """Read what is at `place`; the count of bytes, which is less at the end."""
-        self._file.seek(self._start + place)
-        return self._file.readinto(memory)  # type: ignore[attr-defined]
+        """Read what is at `place`; the count of bytes, which is less at the end.
+
+        Several threads may do so at a time.
+        """
+        if isinstance(self._file, Part):
+            inside = memory[: max(0, self._file._size - self._start - place)]
+            return self._file.fill(self._start + place, inside)
+        return read_at(self._file, self._start + place, memory)
 
     def check(self, place: int = 0, size: int | None = None) -> None:
         """Raise now what reading these bytes would raise; none of them is compared again then."""
@@ -178,7 +200,6 @@ class Checked(Part):
         super().__init__(file, 0, size)
         self._path, self._table, self._block = path, table, _block_size(size)
         self._known = bytearray(len(table) // 4)  # for each block, whether it was compared
-        self._spare = memoryview(b"")
         self.failed = False
 
     def check(self, place: int = 0, size: int | None = None) -> None:
@@ -200,9 +221,7 @@ class Checked(Part):
             high = min(low + self._block, self._size)
             begin, stop = max(low, place), min(high, end)
             if not self._known[number] and stop - begin < high - low:
-                # Memory that is used again: new memory takes longer than the comparison.
-                self._spare = self._spare or memoryview(bytearray(self._block))
-                self._compare(number, self._whole(low, self._spare[: high - low]))
+                self._compare(number, self._whole(low, memoryview(bytearray(high - low))))
             piece = self._whole(begin, memory[begin - place : stop - place])
             if not self._known[number]:
                 self._compare(number, piece)
