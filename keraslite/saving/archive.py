@@ -87,6 +87,10 @@ class _Growing(seal.Part):
         self._size = max(self._size, self._position)
         return count
 
+    def fill(self, place: int, memory: memoryview) -> int:
+        self._file.flush()  # It is read past the buffer that keeps what was written last.
+        return super().fill(place, memory)
+
     def truncate(self, size: int | None = None) -> int:
         self._size = self._position if size is None else size
         self._file.truncate(self._start + self._size)

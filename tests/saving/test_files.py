@@ -16,6 +16,7 @@ import pytest
 import keraslite as keras
 from keraslite import layers
 from keraslite.core.errors import UnsafeModelError
+from keraslite.saving.archive import Writer
 from keraslite.saving.errors import DamagedFileError
 from keraslite.saving.walk import walk
 
@@ -405,6 +406,22 @@ def test_code_in_a_file_runs_only_when_the_user_says_so(tmp_path: Path) -> None:
 
 
 # Saves that are cut short ------------------------------------------------------------------
+
+
+def test_a_member_is_read_while_it_is_written(tmp_path: Path) -> None:
+    # Less than files keep back before they write it to the disk.
+    with open(tmp_path / "m.zip", "w+b") as file, Writer(file) as archive:
+        with archive.member("a") as part:
+            part.write(b"0123456789")
+            part.seek(3)
+            assert part.read(4) == b"3456"
+            part.seek(0)
+            part.write(b"ab")
+        archive.add_json("b", 1)
+        file.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(tmp_path / "m.zip") as found:
+        assert found.testzip() is None
+        assert (found.read("a"), found.read("b")) == (b"ab23456789", b"1")
 
 
 def test_a_failing_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
